@@ -36,7 +36,7 @@ from translearn_core.evaluation import (
     cross_validation,
     linear_probe,
 )
-from translearn_core.feasibility import checks
+from translearn_core.feasibility import detectors
 from translearn_core.features.extractor import extract_pooled
 from translearn_core.imaging.decode import iterate_photos
 from translearn_core.imaging.stats import measure_stats
@@ -108,10 +108,10 @@ def main() -> None:
 def _measure_set(name: str, seeded: faults.Seeded) -> None:
     dataset = datasets.import_source(seeded.folder)
     features = extract_pooled(dataset, backbones.BACKBONES[BACKBONE]).features[:]
-    evidence = checks.Evidence.of(dataset, features)
+    evidence = detectors.Evidence.of(dataset, features)
     evidence.groups = datasets.groups_of(evidence.photos, features)
     evidence.probabilities = _out_of_sample(evidence)
-    found = checks.find_all(evidence)
+    found = detectors.find_all(evidence)
     files = {
         str(path): "/".join(str(file).split("/")[-2:])
         for path, file in zip(evidence.photos["path"], evidence.photos["file"], strict=True)
@@ -134,7 +134,7 @@ def _measure_set(name: str, seeded: faults.Seeded) -> None:
     _print_cost(dataset, evidence, their_seconds)
 
 
-def _out_of_sample(evidence: checks.Evidence) -> Any:
+def _out_of_sample(evidence: detectors.Evidence) -> Any:
     assert evidence.features is not None
     assert evidence.groups is not None
     return cross_validation.cross_validate(
@@ -189,7 +189,7 @@ def _ask_cleanvision(folder: Path) -> tuple[dict[str, set[Any]], float]:
     return flags, 1000 * seconds / len(lab.issues)
 
 
-def _ask_cleanlab(evidence: checks.Evidence, files: dict[str, str]) -> set[str]:
+def _ask_cleanlab(evidence: detectors.Evidence, files: dict[str, str]) -> set[str]:
     """cleanlab's own flags, from the same probabilities."""
     from cleanlab.filter import find_label_issues
 
@@ -259,7 +259,9 @@ def _spent(work: Callable[[], Any]) -> float:
     return min(taken)
 
 
-def _print_cost(dataset: datasets.Dataset, evidence: checks.Evidence, their_seconds: float) -> None:
+def _print_cost(
+    dataset: datasets.Dataset, evidence: detectors.Evidence, their_seconds: float
+) -> None:
     """Processor seconds per 1,000 photos: facts within a decode, and findings from facts."""
     paths = [dataset.photo_path(path) for path in evidence.photos["path"]][::2]
     images = [Image.open(path).convert("RGB") for path in paths]
@@ -274,14 +276,14 @@ def _print_cost(dataset: datasets.Dataset, evidence: checks.Evidence, their_seco
             pass
 
     def find(names: Iterable[str]) -> None:
-        again = checks.Evidence.of(dataset, evidence.features)
+        again = detectors.Evidence.of(dataset, evidence.features)
         again.probabilities, again.groups = evidence.probabilities, evidence.groups
-        for name, detect in checks.DETECTORS.items():
+        for name, detect in detectors.DETECTORS.items():
             if name in names:
                 list(detect(again))
 
     facts, whole = (1000 / len(paths) * _spent(work) for work in (measure, decode))
-    everything = list(checks.DETECTORS)
+    everything = list(detectors.DETECTORS)
     finding, alike = (
         1000 / len(evidence.photos) * _spent(partial(find, names))
         for names in (everything, (*COPIES, *THEIRS))
@@ -305,8 +307,8 @@ def _measure_watermarks(home: Path) -> None:
             clean = faults.copy_set(source, folder)
             class_name = sorted({file.split("/")[0] for file in clean})[1]
             faults.add_watermark(folder, class_name, **look)
-            evidence = checks.Evidence.of(datasets.import_source(folder))
-            told = [one.note for one in checks.find_all(evidence) if one.check == "shortcut"]
+            evidence = detectors.Evidence.of(datasets.import_source(folder))
+            told = [one.note for one in detectors.find_all(evidence) if one.check == "shortcut"]
             print(f"  {name}, {look or 'a spot of 9 %'} on {class_name}: {told or 'not found'}")
 
 
@@ -318,7 +320,7 @@ def _measure_bursts(home: Path) -> None:
         extract_pooled(one, backbones.BACKBONES[BACKBONE]).features[:] for one in (frames, others)
     ]
     evidence, fresh = (
-        checks.Evidence.of(one, seen) for one, seen in zip((frames, others), looks, strict=True)
+        detectors.Evidence.of(one, seen) for one, seen in zip((frames, others), looks, strict=True)
     )
     space = linear_probe.PCASpace.fit(looks[0])
     kinds = {

@@ -13,7 +13,11 @@ which they wait for the result of their training and read it; the others speak t
 The second queues so many runs of each person, without a server and before any of them may begin, and tells
 whether everybody's first ended before anybody's second began, and what the processes that wait take.
 
-People are coroutines of this process: on a machine with few processors they take their share.
+People are coroutines of this process, on the processors of the server. How late it is itself is measured
+and printed: presses "at an own device" are without it; since the server may have worked meanwhile, what a
+person waits lies between both figures. The share of the processors that the server, its workers, the browsers
+and the people took is printed, too. A browser computes on a device of its own in a class: here browsers share
+with the trainings what all others leave, and their times, which hold that, are printed apart.
 """
 
 from __future__ import annotations
@@ -23,13 +27,12 @@ import asyncio
 import io
 import os
 import random
-import re
 import statistics
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +42,7 @@ from filelock import FileLock
 from PIL import Image
 
 from benchmarks.served import PASSWORD, Served, serving
+from benchmarks.told import MARKS, Told, mark_of
 from benchmarks.visitor import NotThereError, Visitor
 from translearn_core import datasets, jobs, people, spaces
 from translearn_core.runs import Run
@@ -59,25 +63,7 @@ IMPORT_S = 120.0
 SETTLE_S = 15.0
 """The next one of those that wait imports what it needs so long."""
 ENVIRONMENT = {"TRANSLEARN_DEFAULT_BACKBONE": "starter"}
-MARKS = re.compile(r"mark\d{3}x")
 _SHOWN = ("photos", "train", "results", "try_it", "work")
-
-
-@dataclass
-class Told:
-    """What was measured and what went wrong."""
-
-    presses: list[float] = field(default_factory=list)
-    opened: list[float] = field(default_factory=list)
-    uploads: list[float] = field(default_factory=list)
-    wrong: Counter[str] = field(default_factory=Counter)
-    lost: int = 0
-    leaks: list[str] = field(default_factory=list)
-    results_read: int = 0
-    browser_uploads: list[float] = field(default_factory=list)
-    browser_presses: list[float] = field(default_factory=list)
-    browser_results: list[str] = field(default_factory=list)
-    pictures: int = 0
 
 
 @dataclass
@@ -155,22 +141,19 @@ class Pupil:
         data, run = self.visitor.asked("data"), self.visitor.asked("run")
         if self.visitor.has("class") and random.random() < 0.4:
             name = random.choice(["", *(f"{self.mark}-{kind}" for kind in KINDS)])
-            self.told.presses.append(await self.visitor.choose_pill("class", name))
+            took = await self.visitor.choose_pill("class", name)
+            self.told.presses.append((time.monotonic(), took))
         else:
             names = {"data": data, "run": run}
             query = {key: value for key, value in names.items() if value}
-            self.told.presses.append(await self.visitor.go(page, **query))
+            took = await self.visitor.go(page, **query)
+            self.told.presses.append((time.monotonic(), took))
             if page == "results" and any("results_" in one for one in self.visitor.widget_keys()):
                 self.told.results_read += 1
         statuses = await self.visitor.look()
         self.told.pictures += len(statuses)
         if any(status != 200 for status in statuses):
             raise RuntimeError(f"pictures are answered with {statuses}")
-
-
-def mark_of(number: int) -> str:
-    """A word of one person."""
-    return f"mark{number:03}x"
 
 
 def photos_of(number: int) -> list[tuple[str, bytes]]:
@@ -215,8 +198,8 @@ async def _teach(
     """The lesson, with `n` people beside those in browsers."""
     await _warm_up(served)
     before = served.memory_bytes()
-    watch = _Memory(served)
-    watching = asyncio.create_task(watch.look())
+    watch, lateness = _Watch(served), _Lateness()
+    watching = [asyncio.create_task(watch.look()), asyncio.create_task(lateness.look())]
     pupils = [
         Pupil(number, await served.join(f"Pupil {mark_of(number)}"), told) for number in range(n)
     ]
@@ -233,13 +216,12 @@ async def _teach(
         f"{sum(ready)} of {everybody} people",
     )
     until = time.monotonic() + 60 * minutes
-    began, first = time.monotonic(), served.cpu_s()
+    watch.begin()
     await asyncio.gather(
         *(_press_until(pupil, until) for pupil in pupils),
         *(_press_in_tab_until(one, until) for one in in_tabs),
     )
-    used = (served.cpu_s() - first) / (time.monotonic() - began)
-    _say("processor of the server while they press", f"{100 * used:.0f} % of one")
+    _say("processors while they press, % of one", *watch.shares())
     await _try_to_reach(pupils, told)
     await asyncio.gather(*(one.read_result(RESULT_S) for one in in_tabs))
     for one, other in zip(in_tabs, [*in_tabs[1:], *in_tabs[:1]], strict=True):
@@ -250,9 +232,15 @@ async def _teach(
         await pupil.visitor.close()
     del pupils
     await asyncio.sleep(LEFT_S)
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     after = served.memory_bytes()
-    _say("presses", _times(told.presses))
+    at_own_device = [
+        max(0.0, took - lateness.during(end - took, end)) for end, took in told.presses
+    ]
+    _say("presses", _times([took for _end, took in told.presses]))
+    _say("presses at an own device", _times(at_own_device))
+    _say("this process was late by", lateness.words())
     _say("opening the app", _times(told.opened))
     _say(f"uploading {PHOTOS} photos", _times(told.uploads))
     if in_tabs:
@@ -339,7 +327,7 @@ async def _try_to_reach(pupils: Sequence[Pupil], told: Told) -> None:
 
 def _end_runs() -> str:
     """Stop what still waits or trains; how far all came."""
-    from translearn_core.jobs import doing
+    from translearn_core.jobs import activity
     from translearn_core.runs import list_runs
 
     states: Counter[str] = Counter()
@@ -347,18 +335,36 @@ def _end_runs() -> str:
         with spaces.acting_in(space):
             states.update(run.state.state for run in list_runs())
     for space in spaces.all_spaces():
-        doing.end_all_in(space)
+        activity.end_all_in(space)
     return ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
 
 
-class _Memory:
-    """Looks at the server's memory, and that of the processes that it started."""
+class _Watch:
+    """Looks at the memory and the processor seconds of the server, of the processes that it started, of the
+    browsers and of this process."""
 
     def __init__(self, served: Served) -> None:
         self._served = served
+        self._own = psutil.Process()
         self.peak = self.workers_peak = 0
+        self._used: Counter[str] = Counter()
+        self._seen: dict[psutil.Process, float] = {}
+        self._began = time.monotonic()
+
+    def begin(self) -> None:
+        """Count processor seconds from now on."""
+        self._count()
+        self._used.clear()
+        self._began = time.monotonic()
+
+    def shares(self) -> list[str]:
+        """How much of one processor each has used since `begin`: `server 40`."""
+        self._count()
+        passed = time.monotonic() - self._began
+        return [f"{who} {100 * used / passed:.0f}" for who, used in sorted(self._used.items())]
 
     async def look(self) -> None:
+        """Look every two seconds."""
         while True:
             self.peak = max(self.peak, self._served.memory_bytes())
             total = 0
@@ -368,7 +374,51 @@ class _Memory:
                 except psutil.Error:
                     continue
             self.workers_peak = max(self.workers_peak, total)
+            self._count()
             await asyncio.sleep(2)
+
+    def _count(self) -> None:
+        server = self._served.process
+        workers = server.children(recursive=True)
+        others = {one for one in self._own.children(recursive=True)} - {server, *workers}
+        groups = [("server", [server]), ("workers", workers), ("people", [self._own, *others])]
+        for who, processes in groups:
+            for process in processes:
+                try:
+                    times, name = process.cpu_times(), process.name()
+                except psutil.Error:
+                    continue
+                used = times.user + times.system
+                is_browser = who == "people" and "chrom" in name
+                self._used["browsers" if is_browser else who] += used - self._seen.get(process, 0.0)
+                self._seen[process] = used
+
+
+class _Lateness:
+    """How late this process is itself: the answers to all people wait in it."""
+
+    STEP_S = 0.02
+
+    def __init__(self) -> None:
+        self._late: list[tuple[float, float]] = []
+
+    async def look(self) -> None:
+        """Sleep again and again, and take down how much longer that takes."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(self.STEP_S)
+            now = time.monotonic()
+            self._late.append((now, now - began - self.STEP_S))
+
+    def during(self, begin: float, end: float) -> float:
+        """Seconds of a time, by the monotonic clock, in which this process did not get round to it."""
+        return sum(
+            max(0.0, min(at, end) - max(at - late, begin)) for at, late in self._late if at > begin
+        )
+
+    def words(self) -> str:
+        """In a few words."""
+        return _times([late for _at, late in self._late])
 
 
 def _times(seconds: Sequence[float]) -> str:

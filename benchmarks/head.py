@@ -120,7 +120,7 @@ def measure(name: str, backbone: str, seed: int) -> Found:
     from translearn_core.fitting.head import learns_from_validation
     from translearn_core.monitor import SILENT
     from translearn_core.techniques.base import Techniques, TrainingSet
-    from translearn_core.training.multitask import learn_head
+    from translearn_core.techniques.learning import learn_head
     from translearn_core.training.postprocess import calibrate
 
     plan, data = _gather(name, backbone, seed)

@@ -94,7 +94,14 @@ def serving(
     variables |= {"TRANSLEARN_TEACHER_PASSWORD": PASSWORD, **(environment or {})}
     log = Path(tempfile.mkdtemp(prefix="translearn-served-")) / "log.txt"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=variables,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Linux shares processors among sessions: it is not ours
+        )
     try:
         code = _wait(process, port, log, as_class=as_class)
         yield Served(port=port, home=home, log=log, process=psutil.Process(process.pid), code=code)

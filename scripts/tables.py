@@ -15,15 +15,16 @@ from pydantic import BaseModel
 
 from translearn_core.backbones import BACKBONES
 from translearn_core.backbones.freezing import blocks_of
-from translearn_core.config import Cluster, Configuration, Limits, Quotas, School
+from translearn_core.config import Cluster, Configuration, School
 from translearn_core.datasets import CHECKS
 from translearn_core.datasets.checks import Check
 from translearn_core.feasibility import verdict
-from translearn_core.feasibility.checks import DETECTORS
+from translearn_core.feasibility.detectors import DETECTORS
 from translearn_core.feasibility.giveaways import FEATURES
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import Report
 from translearn_core.formatting import percent
+from translearn_core.limits import Limits, Quotas
 from translearn_core.recipe.presets import PRESETS
 from translearn_core.recipe.techniques import CHAPTERS, TECHNIQUES
 from translearn_core.runs.run_metrics import RunMetrics

@@ -6,6 +6,7 @@ import compileall
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,8 @@ import pytest
 
 from tests.support import session
 from tests.support.photos import SHARED, draw_photos
+from tests.support.small_backbone import small_in_the_table
+from translearn_core.backbones import Backbone
 
 LEARNING_IN_BROWSER = {
     *("test_camera", "test_class", "test_presses", "test_training", "test_web_export"),
@@ -94,8 +97,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """The process that starts the others makes the folder that they share, and removes it.
 
     It also compiles the app, once for the many processes that tests start: those write no bytecode
-    where `PYTHONDONTWRITEBYTECODE` is set, as it is in many containers.
+    where `PYTHONDONTWRITEBYTECODE` is set, as it is in many containers. What pytest makes of the
+    tests is kept all the same: to make it takes each process three seconds.
     """
+    sys.dont_write_bytecode = False
     if not hasattr(config, "workerinput"):
         for package in ("translearn_core", "translearn_ui", "pages", "tests/support", "benchmarks"):
             compileall.compile_dir(config.rootpath / package, quiet=2)
@@ -222,6 +227,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="module")
+def small_backbone() -> Iterator[Backbone]:
+    """The backbone `small` stands in the table: for modules that train in their own process."""
+    with small_in_the_table() as row:
+        yield row
 
 
 @pytest.fixture(scope="session")

@@ -211,7 +211,7 @@ def test_an_old_run_is_made_again_and_learned_on(
     again = jobs.make_run(dataset, settings)
     assert again.state.state == "queued"
     jobs.force_stop(again)  # nobody works it: the next one would wait until it is lost
-    on = train(dataset, start_from=named["First"].id, hidden_units=8, epochs=2)
+    on = train(dataset, backbone="starter", start_from=named["First"].id, hidden_units=8, epochs=2)
     assert on.metrics.carryover.run == str(named["First"].folder)
     tested = set(recover_split(named["First"]).rows("test")["path"])
     assert tested <= set(recover_split(on).rows("test")["path"]), "tested on what it was tested on"

@@ -17,7 +17,7 @@ from tests.support.photos import draw_photos
 from tests.support.trained import copy_with_dataset, trained
 from translearn_core import datasets
 from translearn_core.datasets import editing
-from translearn_core.datasets.library import Record
+from translearn_core.datasets.dataset import Record
 from translearn_core.export.formats import Parity
 from translearn_core.export.job import ExportConfig
 from translearn_core.feasibility.job import CheckConfig

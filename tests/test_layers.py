@@ -30,6 +30,7 @@ GROUND = (
     "palette",
     "templates",
     "settings",
+    "limits",
     "config",
     "quotas",
 )

@@ -1,18 +1,22 @@
-"""Helpers for processes and threads: import path, periodic calls, stoppable work, threads of BLAS,
-ending a process."""
+"""Helpers for processes and threads: import path, periodic calls, locks, stoppable work, threads of BLAS,
+priorities, ending a process."""
 
 from __future__ import annotations
 
 import atexit
+import errno
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
+
+import psutil
 
 from translearn_core import spaces
 from translearn_core.errors import StopRequestedError
@@ -117,3 +121,64 @@ def limit_blas(cells: int) -> AbstractContextManager[object]:
 
     limits: AbstractContextManager[object] = threadpool_limits(1 if cells <= FEW_CELLS else None)
     return limits
+
+
+class Locks:
+    """A lock for each of many things, made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Hashable, threading.Lock] = {}
+
+    def of(self, thing: Hashable) -> threading.Lock:
+        """The lock of one of them."""
+        return self._locks.setdefault(thing, threading.Lock())
+
+
+LOW, LOWEST = 10, 19
+"""Nicenesses of processes that leave the processors to others first."""
+_OFTEN_S = 0.1
+"""Linux takes a niceness of a session so often at most, from all users together."""
+
+
+def lower_priority(niceness: int, *, pid: int = 0, attempts: int = 1) -> None:
+    """Let a process leave the processors to others first, as far as the system allows.
+
+    Linux may share the processors among sessions before it shares them among the processes of each
+    (autogroup); a niceness then counts within its session alone. That of the session is lowered, too, where
+    the process began it: a terminal's session holds other programs.
+
+    Args:
+        niceness: `LOW` or `LOWEST`; one that is higher already stays. 0: nothing is changed.
+        pid: of a process that this one has just started; 0: of this one.
+        attempts: how often to try to lower the session's, should the system be busy with others.
+    """
+    if niceness <= 0:
+        return
+    process = psutil.Process(pid or None)
+    with suppress(psutil.Error, OSError):
+        if sys.platform == "win32":
+            is_lowest = niceness >= LOWEST
+            process.nice(
+                psutil.IDLE_PRIORITY_CLASS if is_lowest else psutil.BELOW_NORMAL_PRIORITY_CLASS
+            )
+        else:
+            process.nice(max(niceness, int(process.nice())))
+    if sys.platform != "linux":
+        return
+    with suppress(OSError, ValueError):
+        if os.getsid(process.pid) == process.pid:
+            _lower_session(Path(f"/proc/{process.pid}/autogroup"), niceness, attempts)
+
+
+def _lower_session(path: Path, niceness: int, attempts: int) -> None:
+    """Write the niceness of a session, unless it is as high: `/autogroup-79 nice 0`."""
+    if int(path.read_text().split()[-1]) >= niceness:
+        return
+    for attempt in range(attempts):
+        try:
+            path.write_text(str(niceness))
+            return
+        except OSError as error:
+            if error.errno != errno.EAGAIN or attempt == attempts - 1:
+                raise
+            time.sleep(_OFTEN_S)

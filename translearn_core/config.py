@@ -1,7 +1,8 @@
 """The configuration of this installation, and the folder of the workspace.
 
-Owns: `Configuration` (limits, allowed folders, cache size, slots) and `home`.
-Leaves to others: the settings of a run (`settings.py`), whose space is acted in (`spaces.py`).
+Owns: `Configuration` (allowed folders, cache size, slots, …), reading it, and `home`.
+Leaves to others: bounds on uploads and on pupils (`limits.py`), the settings of a run (`settings.py`),
+whose space is acted in (`spaces.py`).
 
 Files: `<workspace>/config.toml` (optional). Environment: `TRANSLEARN_HOME` names the
 workspace; `TRANSLEARN_<NAME>` overrides one value of the configuration.
@@ -22,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from translearn_core import spaces
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
+from translearn_core.limits import Limits, Quotas
 from translearn_core.remembered import Memory
 
 
@@ -32,51 +34,6 @@ def home() -> Path:
         AccessError: there is a class, and nobody is signed in.
     """
     return spaces.current()
-
-
-class Limits(BaseModel):
-    """Bounds on uploads, against malicious or mistaken ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    zip_ratio: float = Field(
-        default=200.0, gt=1, description="Highest compression ratio of a file in a zip."
-    )
-    total_bytes: int = Field(
-        default=50 * 2**30, gt=0, description="Most bytes of one import, unpacked."
-    )
-    files: int = Field(default=200_000, gt=0, description="Most files in one import.")
-    nesting: int = Field(default=12, gt=0, description="Deepest folder level in one import.")
-    photo_bytes: int = Field(default=100 * 2**20, gt=0, description="Most bytes of one photo file.")
-    photo_pixels: int = Field(default=100_000_000, gt=0, description="Most pixels of one photo.")
-    decode_bytes: int = Field(
-        default=2**30, gt=0, description="Most memory that photos being decoded take together."
-    )
-    classes: int = Field(default=1000, ge=2, description="Most classes in one data set.")
-    class_photos: int = Field(
-        default=2,
-        ge=1,
-        description="Fewest photos of a class of a folder or archive; smaller classes are left out.",
-    )
-    free_bytes: int = Field(default=500 * 2**20, ge=0, description="Disk space that is kept free.")
-
-
-class Quotas(BaseModel):
-    """Bounds on what each pupil of a class may take; a group counts as one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    people: int = Field(default=60, gt=0, description="Most pupils in the class.")
-    space_bytes: int = Field(
-        default=2 * 2**30, gt=0, description="Most bytes of a pupil's data sets and runs."
-    )
-    photos: int = Field(
-        default=5_000, gt=0, description="Most photos of a pupil, all sets together."
-    )
-    runs: int = Field(default=20, gt=0, description="Most runs and searches that a pupil may keep.")
-    waiting: int = Field(
-        default=3, gt=0, description="Most runs and searches of a pupil that wait or go on at once."
-    )
 
 
 class Cluster(BaseModel):

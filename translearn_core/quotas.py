@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,9 +23,11 @@ from pydantic import ValidationError
 
 from translearn_core import leftovers, spaces
 from translearn_core.atomic import disk_errors, write_atomically
-from translearn_core.config import Quotas, home, load_configuration
+from translearn_core.concurrency import Locks
+from translearn_core.config import home, load_configuration
 from translearn_core.errors import RunError, SettingsError, SourceError
 from translearn_core.i18n import _, ngettext
+from translearn_core.limits import Quotas
 
 PER_SPACE = ("photos", "space_bytes", "runs", "waiting")
 """The figures that may differ from pupil to pupil; the others are of the class."""
@@ -34,7 +35,8 @@ _LISTS = ("manifest.parquet", "unsorted.parquet")
 """Of a data set: the photos that it has."""
 _reserved: dict[Path, list[tuple[int, int, int]]] = {}
 """Photos, bytes and runs on their way into a space of this process."""
-_lock = threading.Lock()
+_locks = Locks()
+"""By space: another one need not wait while one is measured."""
 
 
 # --- the figures ----------------------------------------------------------------------------
@@ -208,14 +210,14 @@ def room_for(*, photos: int = 0, n_bytes: int = 0, runs: int = 0) -> Iterator[No
         yield
         return
     space, mine = home(), (photos, n_bytes, runs)
-    with _lock:
+    with _locks.of(space):
         others = _reserved.setdefault(space, [])
         _check(space, mine, tuple(map(sum, zip((0, 0, 0), *others, strict=True))))
         others.append(mine)
     try:
         yield
     finally:
-        with _lock:
+        with _locks.of(space):
             others.remove(mine)
             if not others:
                 _reserved.pop(space, None)

@@ -2,7 +2,7 @@
 
 Owns: which code does a job of each kind, and waiting warm for one (`-` in the place of JOB_DIR).
 Leaves to others: turn, heartbeat, states and endings (`jobs/background.py`), the work itself
-(`training/train.py`, `training/search.py`, `feasibility/job.py`, `export/job.py`, `features/measure.py`).
+(`training/train.py`, `training/search.py`, `feasibility/job.py`, `export/job.py`, `features/speed_measurement.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from translearn_core import spaces
-from translearn_core.concurrency import end_process
+from translearn_core.concurrency import end_process, lower_priority
 from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
 from translearn_core.graph.gpus import count_gpus
@@ -28,6 +28,7 @@ from translearn_core.jobs import launch, warm_worker
 from translearn_core.jobs.background import Work, run_job
 from translearn_core.jobs.look_ahead import GIVE_WAY_S, LookAheadConfig, give_way
 from translearn_core.jobs.measurement import MeasureConfig
+from translearn_core.jobs.queue import UNASKED, niceness_of
 from translearn_core.monitor import Monitor
 from translearn_core.runs import ENDED_STATES, Job, JobState, Kind, Run, study
 
@@ -35,9 +36,7 @@ logger = logging.getLogger(__name__)
 
 STOP_PATIENCE_S = 3.0
 """Within so many seconds a job stops by itself, unless it is in a long step."""
-LOWEST_PRIORITY = getattr(
-    psutil, "IDLE_PRIORITY_CLASS", 19
-)  # Windows has classes, others a niceness
+PRIORITY_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +48,6 @@ class Handler:
         patience_s, tidy: of a process of its own, as in `run_job`; `tidy` gets the job.
         get_ready: what it may do in a process of its own as soon as it is the next one.
         on_gpu: whether it may use a GPU.
-        is_asked: whether a person asked for it; others run at the lowest priority and give way.
     """
 
     work: Work
@@ -57,7 +55,6 @@ class Handler:
     tidy: Callable[[Job], None] = lambda _job: None
     get_ready: Callable[[], None] | None = None
     on_gpu: bool = True
-    is_asked: bool = True
 
 
 def _train(job: Job, monitor: Monitor) -> bool:
@@ -84,7 +81,7 @@ def _train_within(run: Run) -> bool:
 
 
 def _measure(job: Job, _monitor: Monitor) -> bool:
-    from translearn_core.features.measure import measure_speed
+    from translearn_core.features.speed_measurement import measure_speed
 
     measure_speed(job.read_config(MeasureConfig).backbone)
     return True
@@ -148,7 +145,7 @@ HANDLERS: dict[Kind, Handler] = {
     "sort": Handler(work=_sort),
     # no converter heeds a stop; a GPU belongs to the run that has its turn
     "export": Handler(work=_export, patience_s=0.0, tidy=_tidy_export, on_gpu=False),
-    "look": Handler(work=_look, patience_s=GIVE_WAY_S, on_gpu=False, is_asked=False),
+    "look": Handler(work=_look, patience_s=GIVE_WAY_S, on_gpu=False),
 }
 """How each kind is done. What that needs is imported when its turn has come, or is near: a class may have
 thirty processes that wait."""
@@ -167,10 +164,9 @@ def work(job: Job, *, own_process: bool = False, token: str = "") -> bool:
     handler = HANDLERS[job.kind]
     if own_process and not handler.on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    if not handler.is_asked:
-        if own_process:
-            psutil.Process().nice(LOWEST_PRIORITY)
-    elif not token:
+    if own_process and not token:
+        lower_priority(niceness_of(job.kind), attempts=PRIORITY_ATTEMPTS)
+    if job.kind not in UNASKED and not token:
         give_way()
     ended = run_job(
         job,

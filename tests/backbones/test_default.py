@@ -7,7 +7,8 @@ import pytest
 from translearn_core.backbones import BACKBONES
 from translearn_core.backbones import weights as weight_files
 from translearn_core.backbones.default import default_backbone, stronger_backbone
-from translearn_core.backbones.weights import weights_folder, weights_path
+from translearn_core.backbones.weights import weights_path
+from translearn_core.backbones.weights_folder import weights_folder
 from translearn_core.errors import SettingsError
 
 pytestmark = pytest.mark.usefixtures("own_folders")

@@ -15,15 +15,12 @@ import h5py
 import numpy as np
 import pytest
 
-from translearn_core.backbones import BACKBONES, Backbone, weights
-from translearn_core.backbones.weights import (
-    download_weights,
-    reachable,
-    store_weights,
-    weights_folder,
-    weights_path,
-    weights_status,
-)
+from translearn_core.backbones import BACKBONES, Backbone
+from translearn_core.backbones.weights import weights_path, weights_status
+from translearn_core.backbones.weights_check import expected_shapes
+from translearn_core.backbones.weights_download import download_weights, reachable
+from translearn_core.backbones.weights_folder import weights_folder
+from translearn_core.backbones.weights_upload import store_weights
 from translearn_core.errors import StorageError, WeightsError
 
 SHARED_WEIGHTS = Path(__file__).parents[2].parent / "shared" / "weights"
@@ -60,7 +57,7 @@ def test_status_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
 def _write_weights(path: Path, backbone: Backbone, *, extra_layers: int = 0) -> bytes:
     """A file in the layout of Keras' pretrained weights, with the shapes of `backbone`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    layers = weights.expected_shapes(backbone) + [[(8, 5), (5,)]] * extra_layers
+    layers = expected_shapes(backbone) + [[(8, 5), (5,)]] * extra_layers
     rng = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [f"layer_{i}".encode() for i in range(len(layers))]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.browser.conftest import BROWSER_OPTIONS, Server
+from tests.browser.conftest import BROWSER_OPTIONS, Server, browser_path
 from translearn_core import jobs, runs
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -92,7 +92,7 @@ class Person:
 def watching(chromium: Any, server: Server, film: Path) -> Iterator[Any]:
     """A page in a browser whose camera shows a film, from its file at each start of the camera."""
     browser = chromium.browser_type.launch(
-        executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+        executable_path=browser_path(),
         args=[
             *BROWSER_OPTIONS,
             "--use-fake-ui-for-media-stream",

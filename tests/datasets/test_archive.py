@@ -23,9 +23,9 @@ from PIL import Image
 from tests.support.drawing import draw_photo, make_zip, two_classes
 from translearn_core import datasets
 from translearn_core.cli.choices import with_option
-from translearn_core.config import Limits
 from translearn_core.datasets.archive import open_archive
 from translearn_core.errors import SourceError, StorageError
+from translearn_core.limits import Limits
 
 pytestmark = pytest.mark.awkward
 

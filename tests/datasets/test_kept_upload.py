@@ -15,7 +15,6 @@ import pytest
 
 from tests.support.drawing import draw_photo, make_zip
 from translearn_core.datasets import Dataset, ImportChoices
-from translearn_core.datasets.found_table import adopt_table
 from translearn_core.datasets.kept_upload import (
     KeptUpload,
     forget_upload,
@@ -29,6 +28,7 @@ from translearn_core.datasets.kept_upload import (
 )
 from translearn_core.datasets.previews import preview_folders, preview_table
 from translearn_core.datasets.questions import OpenQuestionError
+from translearn_core.datasets.table_in_upload import adopt_table
 from translearn_core.datasets.tasks import TableChoices, table_notes, tasks_of
 from translearn_core.datasets.unsorted import read_unsorted
 from translearn_core.errors import SourceError

@@ -14,13 +14,13 @@ import pytest
 
 from tests.support.drawing import draw_photo, make_tree, make_zip, two_classes
 from translearn_core import datasets
-from translearn_core.config import Limits
 from translearn_core.datasets.archive import open_archive
-from translearn_core.datasets.checks import check_ready
 from translearn_core.datasets.label_table import import_labelled
 from translearn_core.datasets.manifest_checks import find_case_twins
+from translearn_core.datasets.readiness import check_ready
 from translearn_core.datasets.table_reading import read_table
 from translearn_core.errors import SourceError
+from translearn_core.limits import Limits
 
 pytestmark = pytest.mark.awkward
 

@@ -53,13 +53,14 @@ FITS: dict[str, Fit] = {
 """Formats that are checked with a run that does not stretch its photos."""
 FEW = 20
 """Photos of the check, in tests."""
+pytestmark = pytest.mark.usefixtures("small_backbone")
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A trained run of the test's own; exports are checked on a few photos."""
     monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "workspace"))
-    return copy_of(trained("frozen"), tmp_path / "run")
+    return copy_of(trained("small"), tmp_path / "run")
 
 
 def add_task(run: Run) -> None:

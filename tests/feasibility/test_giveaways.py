@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from translearn_core import datasets
-from translearn_core.feasibility.checks import Evidence, find_all
+from translearn_core.feasibility.detectors import Evidence, find_all
 from translearn_core.feasibility.giveaways import (
     FEATURES,
     Files,

@@ -21,7 +21,7 @@ from tests.support.photos import draw_photos
 from translearn_core import backbones, datasets, jobs
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, StopRequestedError, WeightsError
-from translearn_core.feasibility import assess
+from translearn_core.feasibility import compute
 from translearn_core.feasibility import job as check_job
 from translearn_core.feasibility import report as check_report
 from translearn_core.feasibility.check_data import MOST_VALIDATED
@@ -161,7 +161,7 @@ def test_of_very_many_photos_some_are_judged() -> None:
     groups = np.arange(n) // 3
     split = np.where(np.arange(n) % 10 == 0, "test", "")
     frame = pd.DataFrame({"split": split})
-    rows = assess.choose_rows(frame, labels, groups, seed=0)
+    rows = compute.choose_rows(frame, labels, groups, seed=0)
     assert len(rows) <= 1.1 * MOST_VALIDATED
     assert not np.isin(groups[rows], groups[split == "test"]).any()
     shares = np.bincount(labels[rows]) / len(rows)

@@ -13,8 +13,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.support.photos import draw_photos
 from translearn_core import backbones, datasets
+from translearn_core.datasets.pages_and_channels import choose_stacks
 from translearn_core.datasets.photo_manifest import import_manifest
-from translearn_core.datasets.stacks import choose_stacks
 from translearn_core.errors import SourceError
 from translearn_core.features.extractor import PIXELS, FeatureExtractor
 from translearn_core.monitor import SILENT

@@ -16,8 +16,7 @@ import pytest
 
 from tests.support.photos import draw_photos
 from translearn_core import __version__, backbones, datasets
-from translearn_core.config import Limits
-from translearn_core.datasets.pass_facts import take_over_facts
+from translearn_core.datasets.pending_stats import take_over_facts
 from translearn_core.errors import ClusterError
 from translearn_core.features import node_pass
 from translearn_core.features.cache import FeatureKey
@@ -25,6 +24,7 @@ from translearn_core.features.extractor import PIXELS, POOLED, Engines, FeatureE
 from translearn_core.features.node_pass import ShardResult, ShardWorker, map_shards
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.remote import PhotoFile
+from translearn_core.limits import Limits
 from translearn_core.monitor import SILENT, Monitor
 
 SHARD = 16

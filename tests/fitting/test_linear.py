@@ -23,7 +23,7 @@ from translearn_core.graph.assembly import OUTPUT, build_head
 from translearn_core.monitor import SILENT
 from translearn_core.settings import make_settings
 from translearn_core.techniques.base import Techniques, TrainingSet
-from translearn_core.training.multitask import LearnedHead, learn_head
+from translearn_core.techniques.learning import LearnedHead, learn_head
 
 WIDTH = 640  # of the backbone `starter`
 

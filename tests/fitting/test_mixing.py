@@ -12,6 +12,8 @@ from translearn_core.fitting.mixing import mix
 from translearn_core.recipe import resolve
 from translearn_core.settings import make_settings
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
+
 
 def batch(n: int, *shape: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows that carry their own number in every place, with one class each."""

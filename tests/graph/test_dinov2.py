@@ -24,7 +24,8 @@ from translearn_core.backbones.dino_weights import (
     read_dino_weights,
 )
 from translearn_core.backbones.freezing import blocks_of, freeze_choice
-from translearn_core.backbones.weights import store_weights, weights_path, weights_status
+from translearn_core.backbones.weights import weights_path, weights_status
+from translearn_core.backbones.weights_upload import store_weights
 from translearn_core.errors import SettingsError, WeightsError
 from translearn_core.evaluation.dense_head import DenseHead, DenseLayer
 from translearn_core.export.keras_script_code import TEMPLATE

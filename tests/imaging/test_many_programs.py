@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.image_files import png_chunk, save_image
 from translearn_core import datasets
 
 pytestmark = pytest.mark.awkward
@@ -26,18 +27,12 @@ LEVELS = np.asarray(GREY)
 GREYS = np.repeat(LEVELS[..., None], 3, axis=2)
 
 
-def _save(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def _ycck() -> bytes:
     """A CMYK JPEG whose first three components are luminance and chrominance."""
     stored = Image.new("RGB", (32, 32), tuple(255 - level for level in COLOUR)).convert("YCbCr")
     parts = [one.point(lambda level: 255 - level) for one in stored.split()]
     data = bytearray(
-        _save(Image.merge("CMYK", [*parts, Image.new("L", (32, 32), 0)]), "JPEG", quality=95)
+        save_image(Image.merge("CMYK", [*parts, Image.new("L", (32, 32), 0)]), "JPEG", quality=95)
     )
     data[data.index(b"Adobe") + 11] = 2
     return bytes(data)
@@ -102,39 +97,35 @@ def _heif(primary: int) -> bytes:
     return buffer.getvalue()
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
 def _small_chunks() -> bytes:
     """A PNG whose data come a byte at a time."""
-    whole = _save(PHOTO, "PNG")
+    whole = save_image(PHOTO, "PNG")
     rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in PIXELS))
-    parts = b"".join(_chunk(b"IDAT", rows[n : n + 1]) for n in range(len(rows)))
+    parts = b"".join(png_chunk(b"IDAT", rows[n : n + 1]) for n in range(len(rows)))
     return whole[:33] + parts + whole[-12:]
 
 
-JPEG = _save(PHOTO, "JPEG", quality=95, subsampling=0)
+JPEG = save_image(PHOTO, "JPEG", quality=95, subsampling=0)
 BGR = PIXELS[::-1, :, ::-1]
 BGRX = np.dstack([BGR, np.zeros(LEVELS.shape, np.uint8)]).tobytes()
 
 PICTURES: dict[str, tuple[Callable[[], bytes], np.ndarray]] = {
-    "CMYK": (lambda: _save(PHOTO.convert("CMYK"), "JPEG", quality=95, subsampling=0), PIXELS),
+    "CMYK": (lambda: save_image(PHOTO.convert("CMYK"), "JPEG", quality=95, subsampling=0), PIXELS),
     "YCCK": (_ycck, np.full((32, 32, 3), COLOUR, np.uint8)),
-    "CMYK TIFF": (lambda: _save(PHOTO.convert("CMYK"), "TIFF"), PIXELS),
+    "CMYK TIFF": (lambda: save_image(PHOTO.convert("CMYK"), "TIFF"), PIXELS),
     "progressive": (
-        lambda: _save(PHOTO, "JPEG", quality=95, subsampling=0, progressive=True),
+        lambda: save_image(PHOTO, "JPEG", quality=95, subsampling=0, progressive=True),
         PIXELS,
     ),
-    "RGB JPEG": (lambda: _save(PHOTO, "JPEG", quality=95, keep_rgb=True), PIXELS),
-    "grey JPEG": (lambda: _save(GREY, "JPEG", quality=95), GREYS),
+    "RGB JPEG": (lambda: save_image(PHOTO, "JPEG", quality=95, keep_rgb=True), PIXELS),
+    "grey JPEG": (lambda: save_image(GREY, "JPEG", quality=95), GREYS),
     "restarts": (
-        lambda: _save(PHOTO, "JPEG", quality=95, subsampling=0, restart_marker_rows=1),
+        lambda: save_image(PHOTO, "JPEG", quality=95, subsampling=0, restart_marker_rows=1),
         PIXELS,
     ),
     "a video behind": (lambda: JPEG + b"\0\0\0\x18ftypmp42" + b"\0" * 900, PIXELS),
     "zeros behind": (lambda: JPEG + b"\0" * 900, PIXELS),
-    "two JPEGs": (lambda: JPEG + _save(BLUE, "JPEG"), PIXELS),
+    "two JPEGs": (lambda: JPEG + save_image(BLUE, "JPEG"), PIXELS),
     "fill bytes": (lambda: JPEG[:2] + b"\xff" * 50 + JPEG[2:], PIXELS),
     "many comments": (
         lambda: JPEG[:2] + (b"\xff\xfe\x03\xea" + b"\xff\xd9" * 500) * 50 + JPEG[2:],
@@ -146,29 +137,29 @@ PICTURES: dict[str, tuple[Callable[[], bytes], np.ndarray]] = {
     ),
     "small chunks": (_small_chunks, PIXELS),
     "a picture of its own": (
-        lambda: _save(PHOTO, "PNG", save_all=True, append_images=[BLUE], default_image=True),
+        lambda: save_image(PHOTO, "PNG", save_all=True, append_images=[BLUE], default_image=True),
         PIXELS,
     ),
-    "a moving PNG": (lambda: _save(PHOTO, "PNG", save_all=True, append_images=[BLUE]), PIXELS),
+    "a moving PNG": (lambda: save_image(PHOTO, "PNG", save_all=True, append_images=[BLUE]), PIXELS),
     "a moving WebP": (
-        lambda: _save(PHOTO, "WEBP", save_all=True, append_images=[BLUE], lossless=True),
+        lambda: save_image(PHOTO, "WEBP", save_all=True, append_images=[BLUE], lossless=True),
         PIXELS,
     ),
     "a moving AVIF": (
-        lambda: _save(PHOTO, "AVIF", save_all=True, append_images=[BLUE], quality=95),
+        lambda: save_image(PHOTO, "AVIF", save_all=True, append_images=[BLUE], quality=95),
         PIXELS,
     ),
     "the second is the main one": (lambda: _heif(1), PIXELS),
-    "interlaced GIF": (lambda: _save(PHOTO.quantize(8), "GIF", interlace=1), PIXELS),
-    "GIF without an end": (lambda: _save(PHOTO.quantize(8), "GIF")[:-1], PIXELS),
+    "interlaced GIF": (lambda: save_image(PHOTO.quantize(8), "GIF", interlace=1), PIXELS),
+    "GIF without an end": (lambda: save_image(PHOTO.quantize(8), "GIF")[:-1], PIXELS),
     "BMP of 24 bits": (lambda: _bitmap(24, 0, BGR.tobytes()), PIXELS),
     "BMP, first row first": (lambda: _bitmap(24, 0, BGR[::-1].tobytes(), down=True), PIXELS),
     "BMP of 32 bits": (lambda: _bitmap(32, 0, BGRX), PIXELS),
     "BMP of OS/2": (_old_bitmap, PIXELS),
     "BMP of 8 bits": (lambda: _bitmap(8, 0, LEVELS[::-1].tobytes(), more=PALETTE), GREYS),
     "BMP of runs": (lambda: _bitmap(8, 1, _runs(), more=PALETTE), GREYS),
-    "a column": (lambda: _save(PHOTO.crop((0, 0, 1, 32)), "PNG"), PIXELS[:, :1]),
-    "one pixel": (lambda: _save(PHOTO.crop((0, 0, 1, 1)), "GIF"), PIXELS[:1, :1]),
+    "a column": (lambda: save_image(PHOTO.crop((0, 0, 1, 32)), "PNG"), PIXELS[:, :1]),
+    "one pixel": (lambda: save_image(PHOTO.crop((0, 0, 1, 1)), "GIF"), PIXELS[:1, :1]),
 }
 
 
@@ -181,5 +172,5 @@ def test_whole_pictures_are_read(name: str) -> None:
 
 
 def test_a_cmyk_picture_without_a_marker_is_read() -> None:
-    data = _without_marker(_save(PHOTO.convert("CMYK"), "JPEG", quality=95, subsampling=0))
+    data = _without_marker(save_image(PHOTO.convert("CMYK"), "JPEG", quality=95, subsampling=0))
     assert datasets.decode_photo(data, size=None).image.shape == PIXELS.shape

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from translearn_core import runs
-from translearn_core.jobs.queue import RESCAN_S, LiveJobs, waiting_jobs
+from translearn_core import jobs, runs, spaces
+from translearn_core.atomic import write_atomically
+from translearn_core.concurrency import LOW, LOWEST, lower_priority, run_in_thread
+from translearn_core.jobs import launch, queue
+from translearn_core.jobs.queue import RESCAN_S, LiveJobs, niceness_of, waiting_jobs
 from translearn_core.runs import Job
 from translearn_core.settings import Settings
 
@@ -59,3 +66,92 @@ def test_who_comes_and_goes_is_noticed(crowd: Path) -> None:
     assert jobs.waiting() == []
     assert RESCAN_S > 0
     assert json.loads(second.state_path.read_bytes())["state"] == "stopped"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_page_does_not_wait_for_one_that_looks(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that takes long to be read holds up the page that reads it, and no other."""
+    monkeypatch.setattr(queue, "LOOK_S", 0.0)
+    first, second = (runs.create_run(Path("photos"), Settings()) for _n in range(2))
+    assert jobs.place_in_queue(second) == 1
+    state = first.written_state.model_copy(update={"state": "finished"})
+    pipe = first.folder / "pipe"
+    os.mkfifo(pipe)
+    pipe.replace(first.state_path)
+    slow = run_in_thread(lambda: jobs.place_in_queue(second))
+    with first.state_path.open("w") as end:  # open as soon as the other one reads
+        assert run_in_thread(lambda: jobs.place_in_queue(second)).result(30) == 1, "as seen before"
+        assert not slow.done()
+        end.write(state.model_dump_json())
+    assert slow.result(30) == 0
+    write_atomically(first.state_path, state.model_dump_json())
+
+
+def test_what_others_write_is_seen_when_the_last_look_is_old(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (runs.create_run(Path("photos"), Settings()) for _n in range(2))
+    assert jobs.place_in_queue(second) == 1
+    ended = first.written_state.model_copy(update={"state": "finished"})
+    write_atomically(first.state_path, ended.model_dump_json())  # as another process does
+    monkeypatch.setattr(queue, "LOOK_S", 0.0)
+    assert jobs.place_in_queue(second) == 0
+
+
+def test_places_of_one_person_do_not_hold_up_another(workspace: Path) -> None:
+    def take_both() -> bool:
+        with (
+            spaces.acting_in(spaces.space_named("0123456789abcdef")),
+            jobs.place_in_line(),
+            spaces.acting_in(spaces.space_named("fedcba9876543210")),
+            jobs.place_in_line(),
+        ):
+            return True
+
+    assert run_in_thread(take_both).result(30)
+
+
+def _niceness_of_session(pid: int | str) -> int | None:
+    """None where processors are not shared among sessions."""
+    path = Path(f"/proc/{pid}/autogroup")
+    return int(path.read_text().split()[-1]) if path.is_file() else None
+
+
+def test_in_a_class_jobs_leave_the_processors_to_the_pages(workspace: Path) -> None:
+    assert (niceness_of("train"), niceness_of("look")) == (0, LOWEST)
+    spaces.space_named("0123456789abcdef").mkdir(parents=True)
+    assert (niceness_of("train"), niceness_of("check"), niceness_of("look")) == (LOW, LOW, LOWEST)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="classes instead of nicenesses")
+@pytest.mark.parametrize("niceness", [0, LOW, LOWEST])
+def test_a_worker_s_session_is_lowered_with_it(niceness: int) -> None:
+    """Each worker has a session of its own, and Linux may share the processors among these first."""
+    usual = psutil.Process().nice()
+    command = [sys.executable, "-S", "-c", "input()"]
+    process = launch.spawn(command, subprocess.DEVNULL, stdin=subprocess.PIPE, niceness=niceness)
+    try:
+        lower_priority(niceness, pid=process.pid, attempts=50)  # others may do so just now
+        assert psutil.Process(process.pid).nice() == max(usual, niceness)
+        assert _niceness_of_session(process.pid) in (niceness, None)
+    finally:
+        process.communicate(b"\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="classes instead of nicenesses")
+def test_the_session_of_a_terminal_is_left_alone() -> None:
+    """A command that shares its session with other programs lowers itself only."""
+    program = (
+        "import psutil\n"
+        "from translearn_core.concurrency import LOW, lower_priority\n"
+        "lower_priority(LOW)\n"
+        "print(psutil.Process().nice())"
+    )
+    before = _niceness_of_session("self")
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert int(done.stdout) == max(LOW, psutil.Process().nice())
+    assert _niceness_of_session("self") == before

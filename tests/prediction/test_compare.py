@@ -179,6 +179,7 @@ def test_the_best_is_corrected_for_all_pairs_and_a_chosen_one_for_its_own(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_backbone")
 def test_photos_that_one_has_never_seen_are_asked_about_and_learned_ones_left_out(
     workspace: Path, tmp_path: Path
 ) -> None:

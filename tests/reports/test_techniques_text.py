@@ -17,12 +17,16 @@ from translearn_core.settings import make_settings
             {"helps": False, "told_apart": 0.6},
             "the 40 unlabelled photos of the new domain (target) ",
         ),
+        (
+            {"helps": False, "told_apart": 1.0, "left_plain": "few_classes"},
+            "it was not clear that adaptation would help",
+        ),
         ({"helps": False}, "it was not clear that adaptation would help"),
     ],
-    ids=["adapted", "not told apart", "an earlier run"],
+    ids=["adapted", "not told apart", "few classes", "an earlier run"],
 )
 def test_why_a_run_was_not_adapted_is_what_was_asked_then(
-    figures: dict[str, float | bool], words: str
+    figures: dict[str, float | bool | str], words: str
 ) -> None:
     metrics = RunMetrics.model_validate({"adaptation": {"n_target": 40, **figures}})
     sentence = brought(make_settings({"adapt_to": "there"}), metrics)[0].sentence

@@ -15,6 +15,8 @@ from translearn_core import datasets
 from translearn_core.runs import Run, provenance
 from translearn_core.runs.splits import recover_split
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -7,8 +7,8 @@ import pandas as pd
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.inputs import InMemory
 from translearn_core.fitting.mirroring import Mirroring
-from translearn_core.fitting.sources import InMemory
 
 WIDTH = 8
 

@@ -16,18 +16,28 @@ import pytest
 from benchmarks.patches import Box, draw_patches
 from tests.support.photos import draw_photos
 from tests.support.session import made_once
+from tests.support.small_backbone import SMALL
 from translearn_core import datasets, runs, worker
 from translearn_core.datasets import Dataset
 from translearn_core.recipe import resolve
 from translearn_core.runs import Run
 from translearn_core.settings import make_settings
 
-TINY = {"backbone": "starter", "image_size": 32, "epochs": 8, "augmentation": "mirror"}
+TINY = {"backbone": SMALL, "image_size": 32, "epochs": 8, "augmentation": "mirror"}
+"""For `train`, in modules that use the fixture `small_backbone`."""
 KINDS: dict[str, dict[str, Any]] = {
-    "frozen": {},
-    "tuned": {"freeze": -1, "epochs": 40, "augmentation": "none", "head": "linear"},
+    "frozen": {"backbone": "starter"},
+    "small": {},
+    "tuned": {
+        "backbone": "starter",
+        "freeze": -1,
+        "epochs": 20,
+        "augmentation": "none",
+        "head": "linear",
+    },
 }
-"""`frozen`: only the head learned; `tuned`: the last block was unfrozen."""
+"""`frozen`: only the head learned; `small`: likewise, for modules that use the fixture
+`small_backbone` and look at the run in their own process; `tuned`: the last block was unfrozen."""
 
 
 def train(dataset: Dataset, **settings: Any) -> Run:

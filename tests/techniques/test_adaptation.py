@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +12,7 @@ import pytest
 from tests.support.clouds import WIDTH, accuracy, draw_clouds, training_data
 from tests.support.photos import draw_photos
 from translearn_core import datasets, runs
-from translearn_core.datasets.library import COLUMNS, with_columns
+from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
 from translearn_core.evaluation import linear_probe, predictions
 from translearn_core.fitting.plan import Plan, make_plan
 from translearn_core.monitor import SILENT, Monitor
@@ -28,8 +27,9 @@ from translearn_core.techniques.adaptation import (
     surest,
 )
 from translearn_core.techniques.balanced_alignment import AdaptationCheck
-from translearn_core.techniques.base import TrainingSet
+from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.extra_samples import UnlabelledSet
+from translearn_core.techniques.learning import learn_head
 
 NO_TEST = predictions.TestPredictions(
     test_rows=np.empty(0, np.int64),
@@ -101,25 +101,26 @@ def test_the_surest_of_each_guessed_class_are_kept() -> None:
     assert surest(answers, share=1.0).all()
 
 
-def test_where_nothing_is_adapted_the_figure_is_of_photos_that_were_not_learned(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("told_apart", "before"), [(0.5, 0.75), (1.0, 0.9)])
+def test_the_figures_are_of_photos_that_were_not_learned(
+    monkeypatch: pytest.MonkeyPatch, told_apart: float, before: float
 ) -> None:
-    """The plain head learns from the validation photos in the end, and then knows them all."""
-    known = {"source_accuracy_before": 1.0, "source_accuracy_after": 1.0, "n_source": 9}
+    """Both heads learn from the validation photos in the end, and then know them all."""
+    known = {"source_accuracy_before": 0.9, "source_accuracy_after": 1.0, "n_source": 9}
     monkeypatch.setattr(Adaptation, "figures", lambda *_: {"adaptation": dict(known)})
     technique = LabelPropagation(cast(Plan, None))
     technique._verdict = AdaptationCheck(
-        told_apart=0.5,
+        told_apart=told_apart,
         plain=0.5,
         aligned=0.5,
         agreement_certainty=0,
+        diversity=1.0,
         information_certainty=9,
         expected_gain=0,
     )
     figures = technique.figures(NO_TEST)["adaptation"]
-    assert figures["source_accuracy_before"] == figures["source_accuracy_after"] == 0.75
-    technique._verdict = replace(technique._verdict, told_apart=1.0)
-    assert technique.figures(NO_TEST)["adaptation"] == known
+    assert figures["source_accuracy_before"] == before
+    assert figures["source_accuracy_after"] == NO_TEST.val_accuracy == 0.75
 
 
 def test_before_is_the_whole_plain_head_which_has_not_learned_what_judges_it(plan: Plan) -> None:
@@ -129,10 +130,10 @@ def test_before_is_the_whole_plain_head_which_has_not_learned_what_judges_it(pla
     data = training_data(rng.normal(size=(160, 640)), labels, split, np.arange(160))
     technique = Coral(plan)
     technique.prepare(TrainingSet.of(data), SILENT)
-    before = technique._head_before
-    technique.finalize(before)
+    before = technique._before
+    technique.finalize(before.head)
     figures = technique.figures(NO_TEST)["adaptation"]
-    assert before.get_layer("head_hidden").units == 16 + 2 * 2, "with its linear half"
+    assert before.head.get_layer("head_hidden").units == 16 + 2 * 2, "with its linear half"
     assert figures["source_accuracy_before"] < 0.75
 
 
@@ -141,7 +142,7 @@ def test_bursts_on_either_side_are_no_other_domain(plan: Plan, burst: int) -> No
     rng = np.random.default_rng(12)
     groups = np.repeat(np.arange(120 // burst), burst)
     source, target = (
-        (rng.normal(size=(len(groups), 48))[groups] + rng.normal(0, 0.05, (120, 48))).astype(
+        (rng.normal(size=(len(groups), 640))[groups] + rng.normal(0, 0.05, (120, 640))).astype(
             np.float32
         )
         for _side in "st"
@@ -151,6 +152,7 @@ def test_bursts_on_either_side_are_no_other_domain(plan: Plan, burst: int) -> No
     photos = with_columns(frames.astype({"sha256": str}), COLUMNS)
     others = UnlabelledSet(photos=photos, pooled=target, views=())
     heard, technique = Heard(), LabelPropagation(plan)
+    technique._before = learn_head(plan, TrainingSet.of(data), Techniques(plan), SILENT)
     rows = data.rows("train")
     technique.adapt(Domains(data=data, others=others, rows=rows, stop=lambda: False), heard)
     assert technique.facts()["told_apart"] < 0.8
@@ -164,7 +166,21 @@ def test_a_share_below_the_bound_never_reads_as_the_bound(share: float, words: s
         plain=0.5,
         aligned=0.5,
         agreement_certainty=0,
+        diversity=1.0,
         information_certainty=0,
         expected_gain=0,
     )
     assert f"(right in {words} of the cases; at least 90 % would be" in _left_plain(verdict)
+
+
+def test_a_run_left_plain_for_few_classes_says_so() -> None:
+    verdict = AdaptationCheck(
+        told_apart=1.0,
+        plain=0.5,
+        aligned=0.5,
+        agreement_certainty=0,
+        diversity=0.2,
+        information_certainty=0,
+        expected_gain=0,
+    )
+    assert "falls into few classes" in _left_plain(verdict)

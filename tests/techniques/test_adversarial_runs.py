@@ -18,6 +18,7 @@ from translearn_core.settings import make_settings
 from translearn_core.techniques.adversarial import Attack, scores_of
 
 STRENGTH = 0.1
+pytestmark = pytest.mark.usefixtures("small_backbone")
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,10 @@ from translearn_core.techniques.balanced_alignment import (
     AdaptationCheck,
     BalancedAlignment,
     Neighbourhood,
-    guess_classes,
-    judge_guesses,
+    average_answers,
+    diversity,
+    judge_alignment,
+    spread_answers,
     tell_apart,
 )
 
@@ -26,24 +28,22 @@ CLASSES = 4
 
 @dataclass(frozen=True)
 class Trial:
-    """What was answered in a new place by plain training and by guesses, and the verdict."""
+    """What was answered in a new place by plain training, after alignment and by all together, and
+    the verdict."""
 
     plain: np.ndarray
-    guesses: np.ndarray
+    aligned: np.ndarray
+    average: np.ndarray
     verdict: AdaptationCheck
     truth: np.ndarray
 
     @property
     def gain(self) -> float:
-        """Of plain answers and guesses, as far as these count."""
-        weight = self.verdict.weight
-        return self._beside_plain((1 - weight) * self.plain + weight * self.guesses)
+        """Of what the run learns."""
+        return self.gain_of(self.average) if self.verdict.helps else 0.0
 
-    @property
-    def gain_of_guesses(self) -> float:
-        return self._beside_plain(self.guesses)
-
-    def _beside_plain(self, answers: np.ndarray) -> float:
+    def gain_of(self, answers: np.ndarray) -> float:
+        """Of some answers beside plain ones."""
         return accuracy(answers, self.truth) - accuracy(self.plain, self.truth)
 
 
@@ -63,8 +63,6 @@ def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.nd
     features, truth = target
     alignment = BalancedAlignment.fit([source[0]], source[1], [features], classes=CLASSES)
     near = Neighbourhood.of(features)
-    guesses = guess_classes(alignment, near)
-    unaligned = alignment.answer_plain().argmax(axis=1)
     apart = tell_apart(
         source[0],
         features,
@@ -72,14 +70,14 @@ def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.nd
         target_groups=np.arange(len(features)),
         seed=0,
     )
-    verdict = judge_guesses(
-        alignment, near.graph, unaligned, guesses.argmax(1), told_apart=apart, seed=0
-    )
     space = linear_probe.PCASpace.fit(source[0])
     learned = np.ones((1, len(source[1])), bool)
     head = linear_probe.fit_heads(space, source[1], learned, CLASSES, penalty=0.1)
     plain = linear_probe.predict_heads(space.transform(features), head)
-    return Trial(plain=plain, guesses=guesses, verdict=verdict, truth=truth)
+    verdict = judge_alignment(alignment, near, plain, told_apart=apart, seed=0)
+    aligned = alignment.answer()
+    average = average_answers(near, plain, aligned)
+    return Trial(plain=plain, aligned=aligned, average=average, verdict=verdict, truth=truth)
 
 
 def moved(features: np.ndarray) -> np.ndarray:
@@ -120,7 +118,7 @@ def test_where_nothing_differs_the_run_stays_plain() -> None:
 def test_a_place_with_hardly_more_than_one_class_is_not_spread_over_all() -> None:
     there, truth = drawn((4, 110, 4, 2), seed=7)
     trial = tried(drawn((30,) * 4, seed=7), (there + np.float32(0.4), truth))
-    assert trial.gain_of_guesses < -0.05, "even shares are wrong here"
+    assert trial.gain_of(trial.aligned) < -0.05, "even shares are wrong here"
     assert trial.gain > -0.01
 
 
@@ -140,23 +138,46 @@ def test_frames_of_one_burst_do_not_pass_for_a_domain() -> None:
         assert least <= share <= most
 
 
+def test_an_average_is_right_where_one_of_its_answers_is_far_off() -> None:
+    """Two of three clouds are near each other: spread answers about them fall to either class."""
+    target, truth = drawn((30,) * 4, seed=17)
+    near = Neighbourhood.of(target)
+    right = np.full((len(truth), CLASSES), 0.1) + 0.6 * np.eye(CLASSES)[truth]
+    wrong = np.full((len(truth), CLASSES), 0.1) + 0.6 * np.eye(CLASSES)[(truth + 1) % CLASSES]
+    unsure = np.full((len(truth), CLASSES), 0.22) + 0.12 * np.eye(CLASSES)[truth]
+    assert accuracy(spread_answers(near, wrong), truth) == 0.0
+    assert accuracy(average_answers(near, right, wrong), truth) == 1.0
+    assert accuracy(average_answers(near, unsure, right), truth) == 1.0
+    mixed = average_answers(near, right, wrong)
+    assert np.allclose(mixed.sum(axis=1), 1)
+
+
 @pytest.mark.parametrize(
-    ("told_apart", "information", "weight"),
-    [(1, -9, 0.2), (1, 0, 0.3), (1, 2, 0.4), (0.9, 9, 0.45), (0.89, 9, 0)],
+    ("told_apart", "diverse", "left"),
+    [(1, 1, None), (0.9, 0.85, None), (0.89, 0.84, "alike"), (1, 0.84, "few_classes")],
 )
-def test_guesses_count_by_what_alignment_tells_where_domains_differ(
-    told_apart: float, information: float, weight: float
+def test_plain_answers_count_alone_where_there_is_little_to_go_by(
+    told_apart: float, diverse: float, left: str | None
 ) -> None:
     verdict = AdaptationCheck(
         told_apart=told_apart,
         plain=0.5,
         aligned=0.6,
         agreement_certainty=0,
-        information_certainty=information,
+        diversity=diverse,
+        information_certainty=0,
         expected_gain=0,
     )
-    assert verdict.weight == pytest.approx(weight)
-    assert verdict.figures()["helps"] == (weight > 0)
+    assert verdict.weight == pytest.approx(0.6 if left is None else 0)
+    assert verdict.figures()["helps"] == (left is None)
+    assert verdict.figures()["left_plain"] == left
+
+
+def test_labels_of_one_class_are_not_diverse_and_even_ones_are() -> None:
+    even = np.eye(CLASSES)[np.arange(40) % CLASSES]
+    assert diversity(even) == pytest.approx(1.0)
+    assert diversity(even[:1].repeat(40, axis=0)) == 0.0
+    assert 0 < diversity(np.concatenate([even[:4], even[:1].repeat(40, axis=0)])) < 0.5
 
 
 def test_answers_under_the_right_shares_are_right_where_even_ones_mislead() -> None:
@@ -177,15 +198,16 @@ def test_a_class_without_photos_is_never_the_answer() -> None:
 
 
 def test_one_label_for_all_is_no_agreement() -> None:
-    target, truth = drawn((20,) * 4, seed=12)
-    source = drawn((20,) * 4, seed=13)
-    alignment = BalancedAlignment.fit([source[0]], source[1], [target], classes=CLASSES)
-    constant = np.zeros(len(target), np.int64)
-    near = Neighbourhood.of(target)
-    verdict = judge_guesses(alignment, near.graph, constant, truth, told_apart=1.0, seed=0)
+    """Moved so far along one class that plain answers name no other."""
+    source, labels = drawn((20,) * 4, seed=13)
+    target, _truth = drawn((20,) * 4, seed=12)
+    target[:, 0] += 50
+    alignment = BalancedAlignment.fit([source], labels, [target], classes=CLASSES)
+    assert set(alignment.answer_plain().argmax(axis=1)) == {0}
+    plain, near = alignment.answer_plain(), Neighbourhood.of(target)
+    verdict = judge_alignment(alignment, near, plain, told_apart=1.0, seed=0)
     assert verdict.plain == 0.0
     assert verdict.aligned > 0.9
-    assert verdict.helps
 
 
 def test_views_are_answered_together_and_a_stop_is_heeded() -> None:

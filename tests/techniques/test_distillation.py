@@ -7,10 +7,10 @@ import pytest
 
 from tests.support.clouds import draw_clouds
 from translearn_core.errors import StopRequestedError
+from translearn_core.evaluation.evidence import HiddenCheck
 from translearn_core.techniques.distillation import (
     TEACHER_SHARE,
     TEACHER_TEMPERATURE,
-    TeachingCheck,
     judge_teaching,
     soften,
     targets_of,
@@ -62,7 +62,7 @@ def overlapping() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return features, labels, second
 
 
-def judged(features: np.ndarray, labels: np.ndarray, teacher: np.ndarray) -> TeachingCheck:
+def judged(features: np.ndarray, labels: np.ndarray, teacher: np.ndarray) -> HiddenCheck:
     rows = np.arange(len(labels))
     targets = targets_of(teacher, labels, rows)
     return judge_teaching([features], [targets], labels, rows, rng=np.random.default_rng(0))

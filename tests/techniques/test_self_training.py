@@ -39,7 +39,7 @@ def test_unsorted_photos_that_show_which_feature_counts_help() -> None:
     scene, groups = few_and_many(odd_ones(), plain_ones(60))
     verdict = judge_guesses(scene, groups, seed=0)
     assert verdict.plain == pytest.approx(10 / 12), "the odd ones are named wrong when hidden"
-    assert verdict.with_guesses == 1.0
+    assert verdict.taught == 1.0
     assert verdict.helps
     assert verdict.certainty > 1
     assert verdict.hidden == 12
@@ -64,7 +64,7 @@ def test_guesses_are_used_only_where_the_gain_is_clear_and_shared_by_classes(
 ) -> None:
     check = SelfTrainingCheck(
         plain=0.8,
-        with_guesses=0.85,
+        taught=0.85,
         threshold=0.5,
         hidden=40,
         certainty=certainty,

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.support.drawing import POSITION
 from tests.support.photos import draw_photos
+from tests.support.small_backbone import SMALL
 from translearn_core import datasets, runs, worker
 from translearn_core.errors import InputError
 from translearn_core.prediction.predict import predict
@@ -21,7 +22,8 @@ from translearn_core.recipe.techniques import TECHNIQUES, plain_settings
 from translearn_core.runs import Run
 from translearn_core.settings import Settings, make_settings, setting_fields
 
-TINY = {"backbone": "starter", "image_size": 32, "epochs": 8, "hidden_units": 32}
+TINY = {"backbone": SMALL, "image_size": 32, "epochs": 8, "hidden_units": 32}
+pytestmark = pytest.mark.usefixtures("small_backbone")
 
 
 def train(source: Path, *, test: Path | None = None, in_place: bool = True, **settings: Any) -> Run:
@@ -126,10 +128,10 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
 def test_starting_from_another_backbone_is_refused(place: Path, plain: Run) -> None:
     dataset = datasets.import_source(place / "photos", in_place=True, check=False)
     settings = make_settings({"backbone": "mobilenet_v2", "start_from": str(plain.folder)})
-    with pytest.raises(InputError, match="is built on Starter"):
+    with pytest.raises(InputError, match="is built on Small"):
         resolve.resolve(settings, dataset)
     taken = resolve.resolve(make_settings({"start_from": plain.id}), dataset).settings
-    assert taken.backbone == "starter", "where none is named, it is that of the run"
+    assert taken.backbone == SMALL, "where none is named, it is that of the run"
 
 
 # ------------------------------------------------------------------------------- the doing

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.support.small_backbone import SMALL
 from translearn_core import cli, datasets, jobs
 from translearn_core.datasets.label_table import attach_labels, import_labelled
 from translearn_core.datasets.table_reading import read_table
@@ -27,6 +28,7 @@ from translearn_core.runs.task_heads import load_heads
 from translearn_core.settings import make_settings
 from translearn_core.training.train import train
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
 COLOURS = {"red": (210, 50, 40), "green": (40, 180, 60), "blue": (40, 60, 200)}
 
 
@@ -63,7 +65,7 @@ def test_a_table_trains_a_head_for_each_column_and_predicts_each(
     folder = tmp_path / "run"
     options = [
         "--backbone",
-        "starter",
+        SMALL,
         "--set",
         "image_size=32",
         "--set",
@@ -213,7 +215,7 @@ def test_labels_that_are_removed_in_mid_run_are_learned_all_the_same(
 ) -> None:
     table = read_table(drawn / "labels.csv")
     dataset = import_labelled(drawn / "photos", table, several=True).dataset
-    values = {"backbone": "starter", "image_size": 32, "epochs": 2, "hidden_units": 8}
+    values = {"backbone": SMALL, "image_size": 32, "epochs": 2, "hidden_units": 8}
     run = jobs.make_run(dataset, make_settings(values))
     assert train(run, RemovesLabels(dataset))
     assert tasks_of(dataset) is None

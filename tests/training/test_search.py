@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.small_backbone import SMALL
 from translearn_core import cli, datasets, jobs, runs, worker
 from translearn_core.errors import SettingsError
 from translearn_core.evaluation.metrics import paired_gain
@@ -19,15 +20,16 @@ from translearn_core.fitting.plan import make_plan
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Run, study
 from translearn_core.settings import Settings, make_settings
-from translearn_core.training import search
-from translearn_core.training.search import (
-    Score,
-    Search,
-    _open_study,
-    _open_trials,
-    _score_default,
-    _try_settings,
+from translearn_core.training import search_trials
+from translearn_core.training.search_scoring import Score, Search
+from translearn_core.training.search_trials import (
+    open_study,
+    open_trials,
+    score_default,
+    try_settings,
 )
+
+pytestmark = pytest.mark.usefixtures("small_backbone")
 
 
 def right(share: float, n: int = 400, seed: int = 0) -> np.ndarray:
@@ -59,7 +61,7 @@ def test_a_search_leaves_trials_runs_and_a_gain_with_its_interval(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(study, "LEAST_MINUTES", 0.01)  # the search takes all that it is given
-    options = ["--minutes", "0.05", "--backbone", "starter", "--seed", "1", "--json"]
+    options = ["--minutes", "0.05", "--backbone", SMALL, "--seed", "1", "--json"]
     assert cli.main(["tune", str(colour_photos), *options]) == 0
     result = json.loads(capsys.readouterr().out)
     found = Run(result["study_dir"])
@@ -78,7 +80,7 @@ def test_a_search_leaves_trials_runs_and_a_gain_with_its_interval(
 
 def test_a_search_that_is_stopped_at_once_says_so(colour_photos: Path, workspace: Path) -> None:
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
-    found = jobs.create_study(dataset, minutes=5, settings=make_settings({"backbone": "starter"}))
+    found = jobs.create_study(dataset, minutes=5, settings=make_settings({"backbone": SMALL}))
     found.request_stop()
     assert not worker.work(found)
     assert found.state.state == "stopped"
@@ -88,7 +90,7 @@ def test_a_search_that_is_stopped_at_once_says_so(colour_photos: Path, workspace
 def test_minutes_out_of_range_are_refused(colour_photos: Path, workspace: Path) -> None:
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
     with pytest.raises(SettingsError, match="Received: 0"):
-        jobs.create_study(dataset, minutes=0, settings=make_settings({"backbone": "starter"}))
+        jobs.create_study(dataset, minutes=0, settings=make_settings({"backbone": SMALL}))
 
 
 class _Guessing(Search):
@@ -121,22 +123,22 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
 ) -> None:
     """Two that try settings at once, and one that goes on with the search after its node was lost."""
     dataset = datasets.import_source(colour_photos)
-    run = jobs.create_study(dataset, minutes=1.0, settings=Settings(backbone="starter"))
+    run = jobs.create_study(dataset, minutes=1.0, settings=Settings(backbone=SMALL))
     run.update_state(cluster=True)
     plan = make_plan(run)
 
     def searching(rounds: int, *, leads: bool) -> tuple[Search, _Rounds]:
         monitor = _Rounds(rounds)
         found = _Guessing(run=run, plan=plan, monitor=monitor, minutes=1.0, began=0.0, leads=leads)
-        found.backbones = [plan.backbone]
+        found.space.backbones = [plan.backbone]
         return found, monitor
 
     first, told = searching(14, leads=True)
     helping, silent = searching(14, leads=False)
-    trials = _open_trials(first, until=time.time() + 60)
-    helper = _open_study(helping, shared=True, number=1)
+    trials = open_trials(first, until=time.time() + 60)
+    helper = open_study(helping, shared=True, number=1)
     threads = [
-        threading.Thread(target=_try_settings, args=(found, kept, found.monitor))
+        threading.Thread(target=try_settings, args=(found, kept, found.monitor))
         for found, kept in ((first, trials), (helping, helper))
     ]
     for thread in threads:
@@ -145,9 +147,9 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
         thread.join()
     assert not silent.told
     ended, _ = searching(0, leads=True)
-    ended_trials = _open_trials(ended, until=0.0)
+    ended_trials = open_trials(ended, until=0.0)
     ended_trials.told = len(told.told)
-    _try_settings(ended, ended_trials, ended.monitor)
+    try_settings(ended, ended_trials, ended.monitor)
     assert {*first.scores} | {*helping.scores} == {*ended.scores}
     tried = [
         trial.user_attrs["settings"]
@@ -163,8 +165,8 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
 def test_a_lock_that_a_lost_machine_left_is_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "LOST_AFTER_S", 3)
-    trials = search.Trials(study=None, journal=tmp_path / "journal.log")
+    monkeypatch.setattr(search_trials, "LOST_AFTER_S", 3)
+    trials = search_trials.Trials(study=None, journal=tmp_path / "journal.log")
     with trials.choosing():
         (left,) = tmp_path.iterdir()
     left.touch()
@@ -192,36 +194,36 @@ def test_a_search_that_begins_again_still_has_the_default_to_compare_with(
     colour_photos: Path, workspace: Path
 ) -> None:
     run = jobs.create_study(
-        datasets.import_source(colour_photos), minutes=1.0, settings=Settings(backbone="starter")
+        datasets.import_source(colour_photos), minutes=1.0, settings=Settings(backbone=SMALL)
     )
     run.update_state(cluster=True)
     plan = make_plan(run)
 
     def searching(kind: type[Search], rounds: int) -> Search:
         found = kind(run=run, plan=plan, monitor=_Rounds(rounds), minutes=1.0, began=0.0)
-        found.backbones = [plan.backbone]
+        found.space.backbones = [plan.backbone]
         return found
 
     for number in (0, 1):  # the search, and a helper that goes on
         lost = searching(_Lost, 1)
-        trials = _open_study(lost, shared=True, number=number)
+        trials = open_study(lost, shared=True, number=number)
         if not number:
-            trials = _open_trials(lost, until=time.time() + 60)
+            trials = open_trials(lost, until=time.time() + 60)
         with pytest.raises(ConnectionError):
-            _try_settings(lost, trials, lost.monitor)
+            try_settings(lost, trials, lost.monitor)
     again = searching(_Guessing, 3)
-    trials = _open_trials(again, until=time.time() + 60)
+    trials = open_trials(again, until=time.time() + 60)
     states = [trial.state.name for trial in trials.study.get_trials()]
     assert states == ["FAIL", "RUNNING", "WAITING"]
-    _try_settings(again, trials, again.monitor)
+    try_settings(again, trials, again.monitor)
     default = plan.settings.model_dump_json()
-    assert again.default.model_dump_json() == default
+    assert again.space.default.model_dump_json() == default
     assert default in again.scores
     # where it was a helper that was lost with the default, it is scored at the end
     del again.scores[default]
     again.monitor = _Rounds(3)
-    assert _score_default(again, trials)
+    assert score_default(again, trials)
     assert default in again.scores
     del again.scores[default]
     again.monitor = _Rounds(0)
-    assert not _score_default(again, trials), "a person said stop"
+    assert not score_default(again, trials), "a person said stop"

@@ -4,15 +4,7 @@ The names of `catalog.py` can be imported from here.
 """
 
 from translearn_core.backbones.catalog import (
-    _GOOGLE,
-    _KERAS,
-    _KERNELS,
-    _ROWS,
-    APACHE,
     BACKBONES,
-    BSD,
-    CC_BY,
-    MIT,
     Backbone,
     PixelScaling,
     did_you_mean,
@@ -22,19 +14,11 @@ from translearn_core.backbones.catalog import (
 )
 
 __all__ = [
-    "_GOOGLE",
-    "_KERAS",
-    "_KERNELS",
-    "APACHE",
-    "MIT",
-    "BSD",
-    "CC_BY",
-    "Backbone",
-    "_ROWS",
     "BACKBONES",
+    "Backbone",
+    "PixelScaling",
+    "did_you_mean",
     "get_backbone",
     "image_size_for",
-    "did_you_mean",
-    "PixelScaling",
     "pixel_scaling",
 ]

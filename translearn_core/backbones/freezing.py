@@ -84,7 +84,8 @@ class FreezeChoice:
 
 
 @lru_cache(maxsize=1)
-def _graphs() -> dict[str, Any]:
+def described_graphs() -> dict[str, Any]:
+    """What the package's data says of each backbone's graph, by name; read once."""
     file = resources.files("translearn_core").joinpath("data/blocks.json")
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     backbones: dict[str, Any] = content["backbones"]
@@ -94,7 +95,7 @@ def _graphs() -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def blocks_of(backbone: Backbone) -> BackboneGraph:
     """The blocks, cut points and totals of a backbone, from the package's own data."""
-    entry = _graphs()[backbone.name]
+    entry = described_graphs()[backbone.name]
     blocks = tuple(
         Block(**(block | {"output": tuple(block["output"])})) for block in entry["blocks"]
     )

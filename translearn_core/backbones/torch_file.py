@@ -3,7 +3,7 @@
 Owns: the format (four pickles: a magic number, a version, facts of the machine, the tensors; then
 the names of the storages, then each storage as a length and its numbers), and a reader that admits
 tensors of plain numbers and nothing else.
-Leaves to others: whether it is the right file (`weights.py`), what the tensors are for
+Leaves to others: whether it is the right file (`weights_check.py`), what the tensors are for
 (`graph/efficientnet_lite.py`).
 
 Source of the format: `torch/serialization.py`, function `_legacy_load`.

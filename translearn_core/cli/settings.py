@@ -124,7 +124,8 @@ def _absolute(named: str) -> str:
 
 def have_weights(resolved: ResolvedSettings) -> None:
     """Download the backbone's weights if they are not here and may be fetched."""
-    from translearn_core.backbones.weights import download_weights, weights_status
+    from translearn_core.backbones.weights import weights_status
+    from translearn_core.backbones.weights_download import download_weights
 
     backbone = resolved.backbone
     if resolved.settings.weights != "imagenet" or weights_status(backbone).state == "ready":

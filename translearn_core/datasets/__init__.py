@@ -3,15 +3,10 @@
 One door: everything that others may use is named here. Imports without TensorFlow.
 """
 
+from translearn_core.datasets.adding import ImportReport, add_photos, add_source, add_unsorted
 from translearn_core.datasets.archive import ARCHIVE_TYPES
-from translearn_core.datasets.checks import (
-    CHECKS,
-    Check,
-    check_ready,
-    found_by_checks,
-    split_notes,
-    warnings,
-)
+from translearn_core.datasets.checks import CHECKS, Check, found_by_checks, split_notes, warnings
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.demo import Trap, draw_traps, make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
 from translearn_core.datasets.duplicate_groups import (
@@ -53,31 +48,24 @@ from translearn_core.datasets.grouping import (
 )
 from translearn_core.datasets.import_choices import ROLES, ImportChoices
 from translearn_core.datasets.import_context import Progress
-from translearn_core.datasets.importing import (
-    ImportReport,
-    add_photos,
-    add_source,
-    add_unsorted,
-    create_dataset,
-    import_files,
-    import_source,
-)
+from translearn_core.datasets.importing import create_dataset, import_files, import_source
 from translearn_core.datasets.library import (
-    Dataset,
     delete_dataset,
     delete_folder,
     list_datasets,
     list_unreadable_datasets,
     open_dataset,
 )
-from translearn_core.datasets.loose import (
+from translearn_core.datasets.manifest_checks import Finding
+from translearn_core.datasets.pages_and_channels import Stacks, choose_stacks, find_stacks
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.photos_without_class import (
     leave_loose,
     left_out_for_good,
     read_loose,
     take_loose,
 )
-from translearn_core.datasets.manifest_checks import Finding
-from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.readiness import check_ready
 from translearn_core.datasets.recordings import (
     RECORDINGS,
     frame_name,
@@ -86,8 +74,15 @@ from translearn_core.datasets.recordings import (
 )
 from translearn_core.datasets.sources import allowed_folder, source_folders, unpacked
 from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
-from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.teaching_sets import TEACHING_SETS, make_teaching_set
+from translearn_core.datasets.to_sort import (
+    Taken,
+    ToSort,
+    can_put_back,
+    find_to_sort,
+    put_back,
+    take_to_sort,
+)
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
 from translearn_core.datasets.unsorted import NoClasses, WithUnsorted, read_unsorted
 from translearn_core.imaging.decode import (
@@ -124,6 +119,8 @@ __all__ = [
     "Trap",
     "Progress",
     "Stacks",
+    "Taken",
+    "ToSort",
     "WithUnsorted",
     "add_photos",
     "add_source",
@@ -133,6 +130,7 @@ __all__ = [
     "assign_groups",
     "ASIDE",
     "assign_splits",
+    "can_put_back",
     "chained_classes",
     "check_ready",
     "class_rule",
@@ -148,6 +146,7 @@ __all__ = [
     "exclude_photos",
     "excluded_file",
     "find_stacks",
+    "find_to_sort",
     "find_unlabelled",
     "forget_groups",
     "frame_name",
@@ -175,6 +174,7 @@ __all__ = [
     "names_class_folders",
     "open_dataset",
     "open_unlabelled",
+    "put_back",
     "read_dismissed",
     "read_excluded",
     "read_loose",
@@ -189,6 +189,7 @@ __all__ = [
     "set_groups",
     "sort_photos",
     "take_loose",
+    "take_to_sort",
     "single_recordings",
     "source_folders",
     "split_leaks",

@@ -24,13 +24,12 @@ import re
 import stat
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from translearn_core.config import Limits
-from translearn_core.datasets.archive_names import ENCODINGS, decode_names
+from translearn_core.datasets.archive_names import ENCODINGS, Decoded, decode_names
 from translearn_core.datasets.archive_stream import unpack_7z, unpack_tar
 from translearn_core.datasets.archive_zip import ZipEntry, ZipReader
 from translearn_core.datasets.import_choices import ImportChoices, hidden_folder
@@ -46,6 +45,7 @@ from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _, number
 from translearn_core.imaging.kinds import HEAD_BYTES, kind_of, looks_like_photo
 from translearn_core.imaging.video import is_video
+from translearn_core.limits import Limits
 
 ARCHIVE_TYPES = ("zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z")
 """Endings of the archives that are read here, for an upload box."""
@@ -218,6 +218,54 @@ def _found_in_zip(reader: ZipReader, entry: ZipEntry) -> _Found:
     )
 
 
+@dataclass
+class _Sorted:
+    """The items of an archive, as they are sorted one after the other."""
+
+    limits: Limits
+    choices: ImportChoices
+    entries: dict[str, Entry] = field(default_factory=dict)
+    tables: dict[str, Entry] = field(default_factory=dict)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    folders: set[str] = field(default_factory=set)
+    hidden: Counter[str] = field(default_factory=Counter)
+
+    def take(self, one: _Found, name: str, *, is_folder: bool) -> None:
+        """Sort one item.
+
+        Raises:
+            SourceError: it is encrypted.
+        """
+        parts = name.split("/")
+        away = hidden_folder([*parts, ""] if is_folder else parts, self.choices)
+        if away:
+            self.hidden["/".join(away)] += not is_folder and _counts_as_photo(parts[-1])
+        elif is_folder:
+            self.folders.add(name)
+        elif not is_junk(parts[-1:]):
+            self._take_file(one, name)
+
+    def _take_file(self, one: _Found, name: str) -> None:
+        if one.encrypted:
+            raise SourceError(
+                _(
+                    "The archive is protected by a password ({file}). Make it again without one."
+                ).format(file=name)
+            )
+        entry = Entry(name, one.size_bytes, one.read_bytes)
+        is_small = one.size_bytes <= self.limits.photo_bytes
+        if may_be_table(name) and not one.reason and is_small:
+            self.tables[name] = entry
+        reason = one.reason or _reason_not_taken(one, PurePosixPath(name).name, self.limits)
+        if reason:
+            self.left_out.append((name, reason))
+            return
+        if name in self.entries:
+            reason = _("The archive holds this name twice; the last one counts.")
+            self.left_out.append((name, reason))
+        self.entries[name] = entry
+
+
 def _judge(
     found: Sequence[_Found], limits: Limits, choices: ImportChoices, *, backslash: bool
 ) -> Archive:
@@ -229,46 +277,27 @@ def _judge(
             )
         )
     decoded = decode_names([one.raw for one in found], choices.names)
-    entries: dict[str, Entry] = {}
-    left_out: list[tuple[str, str]] = []
-    folders: set[str] = set()
-    hidden: Counter[str] = Counter()
-    tables: dict[str, Entry] = {}
+    content = _Sorted(limits, choices)
     for one, raw_name in zip(found, decoded.names, strict=True):
         raw_name = raw_name.split("\0")[0]
         raw_name = raw_name.replace("\\", "/") if backslash else raw_name
-        name = _checked_name(raw_name, limits)
-        parts = name.split("/")
-        if not name:
-            continue
-        is_folder = one.is_folder or raw_name.endswith("/")
-        away = hidden_folder([*parts, ""] if is_folder else parts, choices)
-        if away:
-            hidden["/".join(away)] += not is_folder and _counts_as_photo(parts[-1])
-            continue
-        if is_folder:
-            folders.add(name)
-            continue
-        if is_junk(parts[-1:]):
-            continue
-        if one.encrypted:
-            raise SourceError(
-                _(
-                    "The archive is protected by a password ({file}). Make it again without one."
-                ).format(file=name)
-            )
-        if may_be_table(name) and not one.reason and one.size_bytes <= limits.photo_bytes:
-            tables[name] = Entry(name, one.size_bytes, one.read_bytes)
-        reason = one.reason or _reason_not_taken(one, parts[-1], limits)
-        if reason:
-            left_out.append((name, reason))
-            continue
-        if name in entries:
-            left_out.append((name, _("The archive holds this name twice; the last one counts.")))
-        entries[name] = Entry(name, one.size_bytes, one.read_bytes)
-    if not entries and not left_out:
+        if name := _checked_name(raw_name, limits):
+            content.take(one, name, is_folder=one.is_folder or raw_name.endswith("/"))
+    if not content.entries and not content.left_out:
         raise SourceError(_("The archive is empty: there is no photo in it."))
-    total = sum(entry.size_bytes for entry in entries.values())
+    _check_total(content.entries.values(), limits)
+    return Archive(
+        tuple(content.entries.values()),
+        tuple(content.left_out),
+        tuple(sorted(content.folders)),
+        dict(content.hidden),
+        _ask_encoding(decoded),
+        tuple(content.tables.values()),
+    )
+
+
+def _check_total(entries: Iterable[Entry], limits: Limits) -> None:
+    total = sum(entry.size_bytes for entry in entries)
     if total > limits.total_bytes:
         raise SourceError(
             _(
@@ -277,24 +306,18 @@ def _judge(
                 size=number(total / 2**30, ".1f"), limit=number(limits.total_bytes / 2**30, ".1f")
             )
         )
-    questions: tuple[Question, ...] = ()
-    if decoded.unsure:
-        odd = [name for name in decoded.names if not name.isascii()]
-        text = _(
-            "The archive does not say how its names are written; they were read as {encoding}, like "
-            "{example}."
-        ).format(encoding=decoded.encoding, example=odd[0].split("/")[0] if odd else "")
-        questions = (
-            Question(text=text, setting="names", options=ENCODINGS, taken=decoded.encoding),
-        )
-    return Archive(
-        tuple(entries.values()),
-        tuple(left_out),
-        tuple(sorted(folders)),
-        dict(hidden),
-        questions,
-        tuple(tables.values()),
-    )
+
+
+def _ask_encoding(decoded: Decoded) -> tuple[Question, ...]:
+    """Which encoding was taken for the names, where that is not sure."""
+    if not decoded.unsure:
+        return ()
+    odd = [name for name in decoded.names if not name.isascii()]
+    text = _(
+        "The archive does not say how its names are written; they were read as {encoding}, like "
+        "{example}."
+    ).format(encoding=decoded.encoding, example=odd[0].split("/")[0] if odd else "")
+    return (Question(text=text, setting="names", options=ENCODINGS, taken=decoded.encoding),)
 
 
 def _counts_as_photo(name: str) -> bool:

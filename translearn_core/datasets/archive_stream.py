@@ -23,11 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
-from translearn_core.config import Limits, home
-from translearn_core.datasets.library import check_free_space, disk_errors
+from translearn_core.atomic import disk_errors
+from translearn_core.config import home
+from translearn_core.datasets.library import check_free_space
 from translearn_core.datasets.photo_names import reason_not_photo
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, number
+from translearn_core.limits import Limits
 
 _MEMORY = 256 * 2**20  # most bytes of the dictionary of an xz stream
 _RATIO_FREE_BYTES = 256 * 2**20

@@ -5,11 +5,11 @@ command line, the report and the docs read it. Two views show it:
 
 - before training (`warnings`, on the pages Photos and Train and in `check`): rows with `find`,
   which the manifest alone answers;
-- the feasibility check: rows that `feasibility/checks.py` has a detector for, with statistics of the
+- the feasibility check: rows that `feasibility/detectors.py` has a detector for, with statistics of the
   photos, features of a network and cross-validated predictions.
 
-Also owns `check_ready`: what forbids training. Leaves to others: finding (`manifest_checks.py`,
-`feasibility/checks.py`), and what a person does about a finding.
+Leaves to others: finding (`manifest_checks.py`, `feasibility/detectors.py`), what forbids training
+(`readiness.py`), and what a person does about a finding.
 
 A score is how sure it is that something is wrong, in [0, 1]; a check flags from its threshold on.
 Dark, bright, low information, odd shape and size follow CleanVision 0.3: its bounds are where the
@@ -22,9 +22,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from translearn_core.config import load_configuration
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.duplicates import MIN_SIMILARITY
-from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.manifest_checks import (
     BLANK_BITS,
     FEW_PHOTOS,
@@ -51,7 +50,6 @@ from translearn_core.datasets.manifest_checks import (
     find_too_few,
     find_too_small,
     find_torn_groups,
-    list_names,
     tell_across,
     tell_chains,
     tell_channels,
@@ -68,9 +66,7 @@ from translearn_core.datasets.manifest_checks import (
     tell_torn_groups,
 )
 from translearn_core.datasets.shapes import GIVEN_AWAY, ONE_SHAPE, find_shape, tell_shape
-from translearn_core.datasets.split import scarce_groups
-from translearn_core.errors import SourceError
-from translearn_core.i18n import N_, _, ngettext
+from translearn_core.i18n import N_, _
 
 BLURRED_DETAIL = 0.1
 """`detail` up to which a photo counts as blurred: of sharp photos of four sets one in three hundred
@@ -113,62 +109,6 @@ class Check:
     excludable: bool = False
     find: Callable[[Dataset], Iterator[Finding]] | None = None
     tell: Callable[[Sequence[Finding], Dataset], str] | None = None
-
-
-def check_ready(dataset: Dataset) -> None:
-    """Make sure that the data set can be trained on.
-
-    Raises:
-        SourceError: it has no class or only one, a class with a single photo or none to learn
-            from, more classes than allowed, or one named group in each class; the sentence names
-            them.
-    """
-    obstacle = dataset.known("obstacle", lambda: _find_obstacle(dataset))
-    if obstacle:
-        raise SourceError(obstacle)
-
-
-def _find_obstacle(dataset: Dataset) -> str:
-    """Why it cannot be trained on; empty where it can."""
-    counts = dataset.counts
-    limit = load_configuration().limits.classes
-    if not len(counts):
-        return _("There are no photos yet. Add photos of at least two classes.")
-    if len(counts) == 1:
-        return _(
-            "There is only one class, {name}. Add photos of at least one other class: you need "
-            "two or more."
-        ).format(name=counts.index[0])
-    if len(counts) > limit:
-        return _(
-            "There are {n} classes; at most {limit} can be told apart here. Whoever runs this "
-            "can raise `limits.classes` in config.toml."
-        ).format(n=len(counts), limit=limit)
-    single = [str(name) for name, n in counts.items() if n < 2]
-    if single:
-        return ngettext(
-            "The class {names} has a single photo: one is needed to learn from and one to "
-            "test with. Add photos to it, or remove it.",
-            "The classes {names} have a single photo each: one is needed to learn from and one "
-            "to test with. Add photos to them, or remove them.",
-            len(single),
-        ).format(names=list_names(single))
-    photos = dataset.photos
-    held_out = photos["split"].isin(["val", "test"])
-    nothing = sorted(set(counts.index) - set(photos.loc[~held_out, "class_name"]))
-    if nothing:
-        return _(
-            "All photos of {names} are kept for validation or the test: there is none to "
-            "learn from. Add some to the training photos."
-        ).format(names=list_names(nothing))
-    groups = scarce_groups(dataset)
-    if all(groups.get(str(name)) == 1 for name in counts.index):
-        return _(
-            "Every class lies in one group only ({by}), so none can be kept for the test, and "
-            "nothing says how a new group would be told apart. Add photos of more groups, or do "
-            "without them (`--group-by none`, or on the page Photos)."
-        ).format(by=dataset.record.grouped_by)
-    return ""
 
 
 def warnings(dataset: Dataset) -> list[str]:

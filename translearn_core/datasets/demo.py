@@ -26,9 +26,9 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from translearn_core.arrays import Array
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.import_context import ProgressCallback
 from translearn_core.datasets.importing import Drawing, build_drawn
-from translearn_core.datasets.library import Dataset
 from translearn_core.i18n import N_, _
 
 SIDE = 240

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from translearn_core.datasets.library import Dataset, disk_errors, write_file
+from translearn_core.atomic import disk_errors
+from translearn_core.datasets.dataset import Dataset, write_file
 
 Dismissed = tuple[str, str]
 """The name of a check, and the path of a photo."""

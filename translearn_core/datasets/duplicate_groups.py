@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
-from translearn_core.atomic import parse_parquet
-from translearn_core.datasets.chains import cut_chains
+from translearn_core.atomic import disk_errors, parse_parquet
+from translearn_core.datasets.copy_chains import cut_chains
+from translearn_core.datasets.dataset import Dataset, write_table
 from translearn_core.datasets.duplicates import (
     Features,
     Pairs,
@@ -26,7 +27,6 @@ from translearn_core.datasets.duplicates import (
     connect,
     find_groups,
 )
-from translearn_core.datasets.library import Dataset, disk_errors, write_table
 from translearn_core.datasets.recordings import in_single_recordings
 
 LEAST_GROUPS = 3

@@ -2,7 +2,7 @@
 
 Owns: what counts as an exact copy, a near copy and a burst, finding them without comparing all
 pairs, and the groups that they form. Leaves to others: what follows from it (`split.py`,
-`feasibility/checks.py`), registering two photos (`registration.py`).
+`feasibility/detectors.py`), registering two photos (`registration.py`).
 
 Candidate pairs are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
 most 10 bits and whose thumbnails correlate by at least 0.96; and, where features of a network are

@@ -4,7 +4,7 @@ Owns: edits of the manifest, each under the data set's lock and written atomical
 `undo.json` with those that can be undone. Files do not move when a class changes its
 name; files of removed photos are deleted for good, unless they were left in place; those of
 excluded ones are kept (`excluded.py`).
-Leaves to others: adding photos (`importing.py`).
+Leaves to others: adding photos (`adding.py`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import pandas as pd
 
 from translearn_core.datasets import excluded
 from translearn_core.datasets.class_places import with_heir
+from translearn_core.datasets.dataset import Dataset, write_file
 from translearn_core.datasets.file_names import tidy
-from translearn_core.datasets.library import Dataset, write_file
-from translearn_core.datasets.loose import paths_in_use
+from translearn_core.datasets.photos_without_class import paths_in_use
 from translearn_core.datasets.unsorted import (
     all_rows,
     move_rows,

@@ -17,15 +17,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from translearn_core.atomic import parse_parquet, replace_file
-from translearn_core.datasets.library import (
-    COLUMNS,
-    Dataset,
-    disk_errors,
-    stays_in_place,
-    with_columns,
-    write_table,
-)
+from translearn_core.atomic import disk_errors, parse_parquet, replace_file
+from translearn_core.datasets.dataset import Dataset, stays_in_place, write_table
+from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 

@@ -1,7 +1,7 @@
 """Lists the files of a folder that may be photos, safely: links, odd names, hidden folders, limits.
 
 Owns: the walk, and what it says of hidden and empty folders. The folder is never written to. Leaves
-to others: archives (`archive.py`), uploads (`receiving.py`), classes (`layout.py`).
+to others: archives (`archive.py`), uploads (`uploaded_files.py`), classes (`layout.py`).
 """
 
 from __future__ import annotations

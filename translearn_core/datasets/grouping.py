@@ -20,11 +20,11 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.excluded import read_excluded, write_excluded
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.layout import read_layout
-from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.recordings import RECORDINGS, recording_of
 from translearn_core.errors import SettingsError, SourceError
 from translearn_core.i18n import _

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from translearn_core.config import Limits
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
+from translearn_core.limits import Limits
 
 
 @dataclass(frozen=True)

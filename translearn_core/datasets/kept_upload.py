@@ -22,22 +22,23 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
-from translearn_core.atomic import write_atomically
+from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import open_archive
-from translearn_core.datasets.bare_upload import bare_archive, bare_files
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.file_names import safe_name
 from translearn_core.datasets.folder_listing import list_photos
 from translearn_core.datasets.import_choices import ImportChoices, hidden_folder
 from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
 from translearn_core.datasets.importing import import_files, import_source
 from translearn_core.datasets.label_table import import_labelled, import_labelled_files
-from translearn_core.datasets.library import Dataset, check_free_space, disk_errors
+from translearn_core.datasets.library import check_free_space
 from translearn_core.datasets.photo_names import is_junk, may_be_table
 from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_reading import LabelTable, read_table
 from translearn_core.datasets.tasks import TableChoices, table_notes
 from translearn_core.datasets.unsorted import NoClasses
+from translearn_core.datasets.upload_positions import bare_archive, bare_files
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _, number
 
@@ -49,7 +50,8 @@ _PAGE_SETTINGS = ("role", "classes", "names")
 
 class Upload(BaseModel):
     """upload.json: the name for people; an archive, files, or a folder of this machine (and
-    whether its photos are used in place); and the name of the table, empty for none."""
+    whether its photos are used in place); the name of the table, empty for none; and what was
+    chosen so far: `choices` as `ImportChoices.as_text`, `columns` of the table."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -59,6 +61,8 @@ class Upload(BaseModel):
     source: str = ""
     in_place: bool = False
     table: str = ""
+    choices: str = ""
+    columns: TableChoices = TableChoices()
 
 
 class KeptUpload:
@@ -86,6 +90,23 @@ class KeptUpload:
     def table(self) -> Path | None:
         """The table of labels."""
         return self.folder / "table" / self.content.table if self.content.table else None
+
+    @property
+    def choices(self) -> ImportChoices:
+        """What was chosen so far."""
+        return ImportChoices.from_text(self.content.choices)
+
+    def remember(self, choices: ImportChoices, columns: TableChoices) -> None:
+        """Keep what is chosen, for whoever comes back to it before it is read.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        update = {"choices": choices.as_text(), "columns": columns}
+        content = self.content.model_copy(update=update)
+        if content != self.content:
+            self.content = content
+            _write(self.folder, content)
 
     @property
     def root(self) -> Path:
@@ -189,7 +210,8 @@ class KeptUpload:
     def drop_table(self) -> None:
         """Take the table away."""
         shutil.rmtree(self.folder / "table", ignore_errors=True)
-        self.content = self.content.model_copy(update={"table": ""})
+        update = {"table": "", "columns": TableChoices()}
+        self.content = self.content.model_copy(update=update)
         _write(self.folder, self.content)
 
 
@@ -202,6 +224,7 @@ def receive_upload(
     source: Path | None = None,
     in_place: bool = False,
     tables: Sequence[tuple[str, BinaryIO]] = (),
+    choices: ImportChoices | None = None,
     received: Callable[[int, str], None] | None = None,
 ) -> KeptUpload:
     """Move what a page was given to the disk, one by one.
@@ -211,6 +234,7 @@ def receive_upload(
         archive, files: a name, or pairs of a relative name, and the file.
         source: a folder of this machine, in place of both.
         tables: a table of labels, or those of a camera trap package.
+        choices: what was chosen about it.
         received: called with the number and the name of each file.
 
     Raises:
@@ -246,6 +270,7 @@ def receive_upload(
         source=str(source) if source is not None else "",
         in_place=in_place,
         table=safe_name(tables[0][0]) if tables else "",
+        choices=choices.as_text() if choices is not None else "",
     )
     _write(folder, content)
     return KeptUpload(folder)
@@ -261,6 +286,15 @@ def removed_unless_asked(folder: Path, *, stop: StopCheck) -> Iterator[None]:
         if not (isinstance(error, SourceError) and not stop() and _may_be_asked(folder)):
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def waiting_uploads(folder: Path) -> list[KeptUpload]:
+    """The uploads in a folder that wait for an answer, or are being read, by their names."""
+    found = []
+    for one in folder.glob(f"*/{_NAME}"):
+        with suppress(SourceError):  # it was taken away
+            found.append(KeptUpload(one.parent))
+    return sorted(found, key=lambda upload: (upload.name, upload.folder))
 
 
 def _may_be_asked(folder: Path) -> bool:

@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.grouping import set_groups
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.import_context import ProgressCallback, StopCheck
 from translearn_core.datasets.importing import import_files, import_source
-from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.questions import Question
 from translearn_core.datasets.table_classes import TableLabelling
-from translearn_core.datasets.table_doubts import group_doubts
 from translearn_core.datasets.table_match import Match, PhotoIndex
+from translearn_core.datasets.table_mistakes import group_doubts
 from translearn_core.datasets.table_reading import LabelTable
 from translearn_core.datasets.table_rows import match_rows, silent_about
 from translearn_core.datasets.tasks import (

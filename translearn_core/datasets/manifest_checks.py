@@ -2,7 +2,7 @@
 
 Owns: `Finding`, a function that finds for each of these checks, one that tells, and their bounds.
 Leaves to others: the table with names, meaning and advice (`checks.py`), what counts as a near copy
-(`duplicates.py`), checks that look at the photos (`feasibility/checks.py`).
+(`duplicates.py`), checks that look at the photos (`feasibility/detectors.py`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.duplicates import bare_hashes
 from translearn_core.datasets.file_names import group_lookalikes, tidy
 from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.import_choices import ImportChoices
-from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.split import (
     chained_classes,
     scarce_groups,

@@ -2,7 +2,7 @@
 
 Owns: `import_manifest`, what a manifest is, where the photo of a row lies, and the rows that are not
 used. A row names its own photo: nothing is listed, matched or copied. Leaves to others: cells and
-columns (`table_reading.py`), the photos once they are known (`importing.py`), files at addresses
+columns (`table_reading.py`), the photos once they are known (`in_place.py`), files at addresses
 (`imaging/remote.py`), a table beside a folder of photos (`label_table.py`).
 
 A path is absolute, or relative to the manifest; an address begins with its protocol
@@ -25,6 +25,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from translearn_core.config import load_configuration
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.file_names import printable, real_path, tidy
 from translearn_core.datasets.folder_listing import cannot_open
 from translearn_core.datasets.grouping import as_folders, group_by_folders, set_groups
@@ -35,9 +36,10 @@ from translearn_core.datasets.import_context import (
     ProgressCallback,
     StopCheck,
 )
-from translearn_core.datasets.importing import new_record, publish_in_place
+from translearn_core.datasets.in_place import publish_in_place
 from translearn_core.datasets.label_table import LabelledImport
-from translearn_core.datasets.library import COLUMNS, Dataset, with_columns
+from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
+from translearn_core.datasets.manifest_rows import new_record
 from translearn_core.datasets.table_classes import only_label
 from translearn_core.datasets.table_columns import key_of, named_column, split_of
 from translearn_core.datasets.table_file import MOST_BYTES, Cells

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from translearn_core.arrays import Array, Ints
-from translearn_core.datasets.library import Dataset
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.manifest_checks import Finding, list_names
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext, number

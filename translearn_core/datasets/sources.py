@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Protocol
 
 from translearn_core import spaces
+from translearn_core.atomic import disk_errors
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import open_archive
 from translearn_core.datasets.file_names import NameKeeper, printable, safe_name
 from translearn_core.datasets.folder_listing import list_photos, tell_empty, tell_hidden
 from translearn_core.datasets.import_context import Candidate, ImportContext, LeftOut
 from translearn_core.datasets.layout import ClassAssignment, read_layout
-from translearn_core.datasets.library import disk_errors
 from translearn_core.datasets.questions import OpenQuestionError
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _, ngettext

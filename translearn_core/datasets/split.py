@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.duplicate_groups import LEAST_GROUPS, Together, together
 from translearn_core.datasets.duplicates import bare_hashes
-from translearn_core.datasets.library import Dataset
 
 ASIDE = "aside"
 """The split of photos that are used for nothing: between two stretches of time on different sides."""

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.layout import ClassAssignment, read_layout
-from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.questions import OpenQuestionError, Question
 from translearn_core.datasets.table_columns import split_of
 from translearn_core.datasets.table_match import PhotoIndex
@@ -29,7 +29,7 @@ from translearn_core.i18n import _, ngettext
 
 
 class TableLabelling:
-    """Gives the photos of an import their classes by a table; see `importing.Labelling`."""
+    """Gives the photos of an import their classes by a table; see `sources.Labelling`."""
 
     def __init__(
         self,

@@ -30,8 +30,8 @@ from translearn_core.datasets.table_columns import (
     one_hot_labels,
     one_hot_name,
 )
-from translearn_core.datasets.table_doubts import doubts
 from translearn_core.datasets.table_file import Cells, read_cells
+from translearn_core.datasets.table_mistakes import doubts
 from translearn_core.datasets.tasks import MAIN
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict
 
 from translearn_core.atomic import write_atomically
-from translearn_core.datasets.library import Dataset
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _

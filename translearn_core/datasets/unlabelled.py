@@ -5,7 +5,7 @@ a `Dataset`. A folder's photos stay where they are; statistics
 and reasons are kept in `<workspace>/cache/unsorted/<digest of the path>/`, which
 can be deleted at any time. The name of the folder that directly holds a photo is stored as its
 class and is used for measuring only. Leaves to others: listing a folder safely (`folder_listing.py`), the
-files of a data set (`library.py`).
+files of a data set (`dataset.py`).
 """
 
 from __future__ import annotations
@@ -17,21 +17,16 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from translearn_core.atomic import disk_errors
 from translearn_core.config import home, load_configuration
+from translearn_core.datasets.dataset import Dataset, Record
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.folder_listing import list_photos
 from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
-from translearn_core.datasets.importing import manifest_rows, reuse_stats
 from translearn_core.datasets.layout import ClassAssignment
-from translearn_core.datasets.library import (
-    LEFT_OUT_COLUMNS,
-    Dataset,
-    Record,
-    datasets_folder,
-    disk_errors,
-    open_dataset,
-    with_columns,
-)
+from translearn_core.datasets.library import datasets_folder, open_dataset
+from translearn_core.datasets.manifest_columns import LEFT_OUT_COLUMNS, with_columns
+from translearn_core.datasets.manifest_rows import manifest_rows, reuse_stats
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 

@@ -4,7 +4,7 @@ Owns: in the data set's folder
     unsorted.parquet   their rows, with the columns of the manifest and an empty class
 while their files lie among the set's own (`photos/unsorted/`), where they stay when a photo gets its
 class. Training and checks read the manifest alone, so an unsorted photo is never learned.
-Leaves to others: bringing photos in (`importing.py`), giving them a class (`editing.py`), groups and
+Leaves to others: bringing photos in (`adding.py`), giving them a class (`editing.py`), groups and
 proposals (`sorting/`).
 
 A photo that stands in both tables, after a change that was cut off, counts as sorted.
@@ -16,17 +16,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from translearn_core.atomic import parse_parquet
+from translearn_core.atomic import disk_errors, parse_parquet
+from translearn_core.datasets.dataset import Dataset, write_table
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.layout import ClassAssignment
-from translearn_core.datasets.library import (
-    COLUMNS,
-    Dataset,
-    disk_errors,
-    fill_facts,
-    with_columns,
-    write_table,
-)
+from translearn_core.datasets.manifest_columns import COLUMNS, fill_facts, with_columns
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 

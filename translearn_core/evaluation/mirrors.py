@@ -2,7 +2,7 @@
 
 Owns: which photos are asked (`sample_rows`), the test (`find_lookalike`), and its result in words.
 Leaves to others: features of the photos and of their mirrored views (`features/extractor.py`), what
-follows for training (`fitting/mirroring.py`), the check's row (`feasibility/checks.py`).
+follows for training (`fitting/mirroring.py`), the check's row (`feasibility/detectors.py`).
 
 For two classes a linear head learns from photos as they are and predicts held-out ones, as they are
 and mirrored. A paired t-test says whether the mirrored ones get a higher probability of the other class.

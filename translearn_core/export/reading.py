@@ -1,6 +1,6 @@
 """How an exported program reads photos: by the app's own modules, copied.
 
-Owns: which modules go with a program (`reading_files`), and what stands in for the two that belong to
+Owns: which modules go with a program (`reading_files`), and what stands in for those that belong to
 an installation, its limits and its translations.
 Leaves to others: decoding itself (`imaging/decode.py`), the function that the program calls
 (`preprocess.py`).
@@ -41,15 +41,20 @@ def number(value, form):
     return format(value, form)
 '''
 
-_CONFIG = '''"""The limits of the installation that made this export."""
+_LIMITS = '''"""Bounds on photos, by their names."""
 
 from types import SimpleNamespace
 
 Limits = SimpleNamespace
+'''
+
+_CONFIG = '''"""The limits of the installation that made this export."""
+
+from types import SimpleNamespace
 
 
 def load_configuration():
-    return SimpleNamespace(limits=Limits(**{limits!r}))
+    return SimpleNamespace(limits=SimpleNamespace(**{limits!r}))
 '''
 
 
@@ -60,7 +65,11 @@ def prepare_py() -> str:
 
 def reading_files() -> dict[str, str]:
     """The package that prepare.py imports: path in the folder of an export -> text."""
-    texts = {"i18n.py": _I18N, "config.py": _CONFIG.format(limits=_limits())}
+    texts = {
+        "i18n.py": _I18N,
+        "limits.py": _LIMITS,
+        "config.py": _CONFIG.format(limits=_limits()),
+    }
     pending = list(_needed(_START))
     while pending:
         path = pending.pop()

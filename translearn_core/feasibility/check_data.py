@@ -1,6 +1,6 @@
 """What a feasibility check has to work with: photos with their features, and what was measured.
 
-Owns: `CheckData` and `Evaluation`. Leaves to others: computing them (`assess.py`), the report that is
+Owns: `CheckData` and `Evaluation`. Leaves to others: computing them (`compute.py`), the report that is
 made of them (`make_report.py`).
 """
 

@@ -3,7 +3,7 @@
 Owns: `FEATURES`, one row per feature, how many photos each alone puts into the right class, and when
 that is said.
 Leaves to others: properties of the pixels that predict a single class (`shortcuts.py`), the header of
-a file (`imaging/origin.py`), the finding (`checks.py`), the report (`make_report.py`).
+a file (`imaging/origin.py`), the finding (`detectors.py`), the report (`make_report.py`).
 
 Each feature is judged alone, out of fold, with near-duplicates on one side: numbers by a small
 decision tree, categories by the most frequent class of each value. The share of right photos is held

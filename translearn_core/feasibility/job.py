@@ -1,7 +1,7 @@
 """The feasibility check of a data set: its stages and its process.
 
 Owns: writing the report, and the job that makes it (its folder is `<dataset>/feasible/`, too).
-Leaves to others: the computation (`assess.py`), the verdict (`verdict.py`), the report's files
+Leaves to others: the computation (`compute.py`), the verdict (`verdict.py`), the report's files
 (`report.py`), the files of the job (`runs/job.py`) and its states (`jobs/background.py`).
 
 The previous report stays until the new one is complete. Imports nothing heavy: pages read reports.
@@ -63,7 +63,7 @@ def assess(
         StorageError: the disk is full.
     """
     set_reading(dataset.reading)
-    from translearn_core.feasibility.assess import compute
+    from translearn_core.feasibility.compute import compute
 
     chosen = _check_early(dataset, backbone)
     report, table, findings = compute(dataset, chosen, seed=seed, monitor=monitor)

@@ -2,7 +2,7 @@
 
 Owns: which labels may be wrong, with a score and the suggested class.
 Leaves to others: the probabilities (`evaluation/cross_validation.py`), the sentence about a label
-error (`checks.py`).
+error (`detectors.py`).
 
 Confident learning (Northcutt, Jiang and Chuang 2021), by cleanlab: the number of wrong labels is
 estimated from out-of-sample probabilities and the self-confidence of each class. That many photos

@@ -1,15 +1,16 @@
 """Puts the report of a feasibility check together from what was computed.
 
-Owns: `make_report`, the table of photos, the coordinates on the map.
-Leaves to others: the computation (`assess.py`), the verdict (`verdict.py`), what must be said beside
-an accuracy (`evaluation/caveats.py`), the models of the report (`report.py`).
+Owns: `make_report`.
+Leaves to others: the computation (`compute.py`), the table of photos (`photo_table.py`), the verdict
+(`verdict.py`), what each advice would bring (`expected_gains.py`), what must be said beside an accuracy
+(`evaluation/caveats.py`), the models of the report (`report.py`).
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,21 +18,20 @@ import pandas as pd
 from translearn_core import datasets
 from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.backbones import Backbone
-from translearn_core.backbones.default import expected_error_reduction, stronger_backbone
 from translearn_core.datasets import Finding
 from translearn_core.datasets.split import scarce_groups
-from translearn_core.evaluation import caveats, cross_validation, learning_curve, projection
+from translearn_core.evaluation import caveats, cross_validation, learning_curve
 from translearn_core.evaluation.caveats import ClassCount, Measured
 from translearn_core.evaluation.cross_validation import CurvePoint
-from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.evaluation.metrics import confusion_matrix, wilson_interval
 from translearn_core.feasibility import trivial_baseline
-from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
+from translearn_core.feasibility.check_data import CheckData, Evaluation
+from translearn_core.feasibility.detectors import copies_across
+from translearn_core.feasibility.expected_gains import expected_gains
 from translearn_core.feasibility.giveaways import Giveaway
 from translearn_core.feasibility.label_errors import LabelError, strength_of
 from translearn_core.feasibility.random_split import flatters, tell_random_split
 from translearn_core.feasibility.report import (
-    PHOTO_COLUMNS,
     AdviceLine,
     ClassResult,
     ConfusedPair,
@@ -43,75 +43,12 @@ from translearn_core.feasibility.report import (
     Point,
     Report,
 )
-from translearn_core.feasibility.verdict import (
-    ExpectedGains,
-    Figures,
-    advise,
-    decide,
-    explain,
-    summarize,
-)
+from translearn_core.feasibility.verdict import Figures, advise, decide, explain, summarize
 from translearn_core.i18n import _, ngettext
 
 MOST_CONFUSED_PAIRS = 12
 MOST_CONFUSED_PHOTOS = 24
 """Pairs of confused classes in a report, and photos of each, at most."""
-
-
-def photo_table(
-    data: CheckData,
-    probabilities: Array,
-    label_errors: list[LabelError],
-    findings: list[Finding],
-    projected: tuple[Array, Array],
-) -> pd.DataFrame:
-    """The table for photos.parquet, see `report.PHOTO_COLUMNS`."""
-    names = np.array(data.classes, dtype=object)
-    n = len(data.labels)
-    predicted = probabilities.argmax(axis=1)
-    score, suggested = np.zeros(n), np.full(n, "", dtype=object)
-    for label_error in label_errors:
-        score[label_error.row] = label_error.score
-        suggested[label_error.row] = names[label_error.suggested]
-    outliers = {finding.path: finding.score for finding in findings if finding.check == "outlier"}
-    pca, tsne = projected
-    return pd.DataFrame(
-        {
-            "path": data.photos["path"].to_numpy(),
-            "class_name": data.photos["class_name"].to_numpy(),
-            "group": data.copies,
-            "x": tsne[:, 0],
-            "y": tsne[:, 1],
-            "pca_x": pca[:, 0],
-            "pca_y": pca[:, 1],
-            "answer": names[predicted],
-            "p_given": probabilities[np.arange(n), data.labels],
-            "correct": predicted == data.labels,
-            "suspect_score": score,
-            "suggested": suggested,
-            "outlier_score": [outliers.get(path, 0.0) for path in data.photos["path"]],
-        }
-    ).astype(PHOTO_COLUMNS)
-
-
-def project(data: CheckData, space: PCASpace, first: list[int]) -> tuple[Array, Array]:
-    """Coordinates on the map, PCA and t-SNE, `(n, 2)` each; of many photos a sample is projected,
-    which includes the rows `first`."""
-    n = len(data.labels)
-    if len(data.rows) < n:
-        points = np.concatenate(
-            [
-                space.transform(data.features[begin : begin + MOST_VALIDATED])
-                for begin in range(0, n, MOST_VALIDATED)
-            ]
-        )
-        space = PCASpace(
-            points=points, mean=space.mean, deviation=space.deviation, components=space.components
-        )
-    others = np.setdiff1d(np.arange(n), first)
-    others = np.random.default_rng([data.seed, 43]).permutation(others)
-    chosen = np.concatenate([np.array(first, np.int64), others])[: projection.MAX_PHOTOS]
-    return projection.project_to_2d(space, np.sort(chosen), seed=data.seed)
 
 
 def _confused_pairs(data: CheckData, predicted: Ints) -> list[ConfusedPair]:
@@ -265,6 +202,40 @@ def _majority(data: CheckData, tested: bool) -> float:
     return float((judged == largest).mean())
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Results:
+    """What was measured, as the parts of a report.
+
+    Attributes:
+        predicted: `(n,)`, class numbers by cross-validated heads.
+        judged, given: on photos of the cross-validation; on the test photos of the source, or None.
+        gap: how the two differ, in a sentence; empty where they agree.
+        one_scene: classes that are one chain of near-copies.
+        same_scenes: whether more than a fifth of the photos are of such classes.
+        shortcuts: what predicts a class beside what the photos show, in sentences.
+        giveaways: feature of the files -> that it tells the classes apart, in a sentence.
+        learnable: features of the files that a network can see.
+    """
+
+    predicted: Ints
+    per_class: list[ClassResult]
+    judged: Measured
+    given: GivenTest | None
+    gap: str
+    one_scene: list[str]
+    same_scenes: bool
+    confused: list[ConfusedPair]
+    shortcuts: list[str]
+    giveaways: dict[str, str]
+    learnable: list[str]
+
+    @property
+    def mixed_up(self) -> tuple[str, str] | None:
+        """The two classes that are confused most, where that is no single photo."""
+        worst = self.confused[0] if self.confused else None
+        return (worst.truth, worst.answer) if worst is not None and worst.n >= 3 else None
+
+
 def make_report(
     data: CheckData,
     evaluation: Evaluation,
@@ -275,71 +246,35 @@ def make_report(
     backbone: Backbone,
     began: float,
 ) -> Report:
-    labels = data.labels[data.rows]
-    cv, classes = evaluation.cv, data.classes
-    interval = cross_validation.interval(cv.accuracy, data.groups[data.rows])
-    predicted: Ints = probabilities.argmax(axis=1).astype(np.int64)
-    per_class = _per_class(data, evaluation, predicted)
-    given = _given_test(data, predicted)
-    judged = Measured(accuracy=cv.accuracy, interval=interval, n=len(labels))
-    headline = _headline(judged, given)
-    gap = ""
-    if given is not None:
-        test = Measured(accuracy=given.accuracy, interval=given.interval, n=given.n)
-        gap = caveats.tell_gap(test, judged, folds=True)
-    recalls = [one.test_recall if given else one.recall for one in per_class]
-    one_scene = datasets.chained_classes(data.dataset)
-    same_scenes = bool(data.photos["class_name"].isin(one_scene).mean() > caveats.KNOWN_SCENES)
-    forecast = None if same_scenes else _forecast(data, evaluation, interval[0])
-    mixups = _confused_pairs(data, predicted)
-    shortcuts = [finding.note for finding in findings if finding.check == "shortcut"]
-    given_away = {finding.path: finding.note for finding in findings if finding.check == "giveaway"}
-    learnable = [one.feature.name for one in giveaways if one.feature.learnable]
-    shuffled = evaluation.shuffled
-    figures = Figures(
-        accuracy=headline.accuracy,
-        interval=headline.interval,
-        mean_recall=cross_validation.mean_recall(cv.correct.mean(axis=0), labels),
-        majority=_majority(data, given is not None),
-        shuffled=float(shuffled[:, 0].mean()),
-        shuffled_recall=float(shuffled[:, 1].mean()),
-        shuffled_recall_std=float(shuffled[:, 1].std(ddof=1)),
-        shuffled_recall_max=float(shuffled[:, 1].max()),
-        trivial=evaluation.trivial[trivial_baseline.COLOUR_AND_SIZE],
-        lowest_recall=min(recall for recall in recalls if recall is not None),
-        shortcuts=[*shortcuts, *(given_away[name] for name in learnable if name in given_away)],
-        tested=given.n if given else 0,
-        gap=gap,
-        one_scene=one_scene,
-        same_scenes=same_scenes,
-    )
+    """The report.
+
+    Args:
+        probabilities: `(n, classes)`, cross-validated, of all photos.
+        began: when the check began, by the monotonic clock.
+    """
+    cv, results = evaluation.cv, _results(data, evaluation, probabilities, findings, giveaways)
+    figures = _figures(data, evaluation, results)
     verdict, rule = decide(figures)
-    worst = (mixups[0].truth, mixups[0].answer) if mixups and mixups[0].n >= 3 else None
-    groups = _duplicate_groups(data)
-    mirrors = _mirrors(data)
-    gains = _expected_gains(
+    forecast = (
+        None if results.same_scenes else _forecast(data, evaluation, results.judged.interval[0])
+    )
+    gains = expected_gains(
         data, evaluation, probabilities, label_errors, forecast, backbone, findings
     )
+    mirrors = _mirrors(data)
     return Report(
         verdict=verdict,
-        sentence=summarize(verdict, figures, mixed_up=worst),
-        explanation=explain(verdict, figures, mixed_up=worst),
+        sentence=summarize(verdict, figures, mixed_up=results.mixed_up),
+        explanation=explain(verdict, figures, mixed_up=results.mixed_up),
         rule=rule,
-        headline=headline,
-        test_gap=gap,
-        same_scenes=same_scenes,
-        remarks=[
-            *datasets.split_notes(data.dataset),
-            *_one_group_remark(data),
-            *([data.fit_choice.reason] if data.fit_choice.reason else []),
-            *_remarks(data, per_class, given),
-            *(text for name, text in given_away.items() if name not in learnable),
-            *([mirrors] if mirrors else []),
-        ],
+        headline=_headline(results.judged, results.given),
+        test_gap=results.gap,
+        same_scenes=results.same_scenes,
+        remarks=_all_remarks(data, results, mirrors),
         fit=data.fit_choice.fit,
         mirrors=mirrors,
         accuracy=cv.accuracy,
-        interval=interval,
+        interval=results.judged.interval,
         mean_recall=figures.mean_recall,
         majority_accuracy=figures.majority,
         trivial_accuracy=figures.trivial,
@@ -354,39 +289,113 @@ def make_report(
         forecast=forecast,
         learning_curve=[Point(n=point.n, accuracy=point.accuracy) for point in evaluation.curve],
         suspects=_label_error_rows(data, label_errors),
-        near_duplicate_groups=groups,
+        near_duplicate_groups=_duplicate_groups(data),
         cross_class_duplicates=_cross_class(data, findings),
         leaks=[_leak(data, leak) for leak in datasets.split_leaks(data.dataset)],
-        shortcuts=shortcuts,
-        giveaways=[
-            GiveawayLine(
-                feature=one.feature.name,
-                accuracy=one.accuracy,
-                interval=one.interval,
-                largest_class=one.largest,
-                found=one.is_found,
-                sentence=one.describe(),
-            )
-            for one in giveaways
-        ],
+        shortcuts=results.shortcuts,
+        giveaways=[_giveaway_line(one) for one in giveaways],
         findings_counts=dict(Counter(finding.check for finding in findings)),
         seconds=round(time.monotonic() - began, 3),
-        classes=classes,
+        classes=data.classes,
         counts={str(name): int(n) for name, n in data.dataset.counts.items()},
         n_photos=len(data.labels),
-        n_judged=len(labels),
+        n_judged=len(data.rows),
         n_groups=len(np.unique(data.groups)),
         folds=cv.folds,
         repeats=cv.repeats,
-        given_test=given,
-        confusion=confusion_matrix(data.labels, predicted, len(classes)).tolist(),
-        mixups=mixups,
-        per_class=per_class,
+        given_test=results.given,
+        confusion=confusion_matrix(data.labels, results.predicted, len(data.classes)).tolist(),
+        mixups=results.confused,
+        per_class=results.per_class,
         advice=[AdviceLine(**asdict(line)) for line in advise(verdict, figures, gains)],
         fingerprint=data.dataset.fingerprint,
         backbone=backbone.name,
         seed=data.seed,
         created=time.time(),
+    )
+
+
+def _results(
+    data: CheckData,
+    evaluation: Evaluation,
+    probabilities: Array,
+    findings: list[Finding],
+    giveaways: list[Giveaway],
+) -> _Results:
+    cv = evaluation.cv
+    predicted: Ints = probabilities.argmax(axis=1).astype(np.int64)
+    interval = cross_validation.interval(cv.accuracy, data.groups[data.rows])
+    judged = Measured(accuracy=cv.accuracy, interval=interval, n=len(data.rows))
+    given = _given_test(data, predicted)
+    gap = ""
+    if given is not None:
+        test = Measured(accuracy=given.accuracy, interval=given.interval, n=given.n)
+        gap = caveats.tell_gap(test, judged, folds=True)
+    one_scene = datasets.chained_classes(data.dataset)
+    chained = data.photos["class_name"].isin(one_scene).mean()
+    return _Results(
+        predicted=predicted,
+        per_class=_per_class(data, evaluation, predicted),
+        judged=judged,
+        given=given,
+        gap=gap,
+        one_scene=one_scene,
+        same_scenes=bool(chained > caveats.KNOWN_SCENES),
+        confused=_confused_pairs(data, predicted),
+        shortcuts=[finding.note for finding in findings if finding.check == "shortcut"],
+        giveaways={one.path: one.note for one in findings if one.check == "giveaway"},
+        learnable=[one.feature.name for one in giveaways if one.feature.learnable],
+    )
+
+
+def _figures(data: CheckData, evaluation: Evaluation, results: _Results) -> Figures:
+    """What the verdict follows from."""
+    given, shuffled = results.given, evaluation.shuffled
+    headline = _headline(results.judged, given)
+    recalls = [one.test_recall if given else one.recall for one in results.per_class]
+    seen = [name for name in results.learnable if name in results.giveaways]
+    return Figures(
+        accuracy=headline.accuracy,
+        interval=headline.interval,
+        mean_recall=cross_validation.mean_recall(
+            evaluation.cv.correct.mean(axis=0), data.labels[data.rows]
+        ),
+        majority=_majority(data, given is not None),
+        shuffled=float(shuffled[:, 0].mean()),
+        shuffled_recall=float(shuffled[:, 1].mean()),
+        shuffled_recall_std=float(shuffled[:, 1].std(ddof=1)),
+        shuffled_recall_max=float(shuffled[:, 1].max()),
+        trivial=evaluation.trivial[trivial_baseline.COLOUR_AND_SIZE],
+        lowest_recall=min(recall for recall in recalls if recall is not None),
+        shortcuts=[*results.shortcuts, *(results.giveaways[name] for name in seen)],
+        tested=given.n if given else 0,
+        gap=results.gap,
+        one_scene=results.one_scene,
+        same_scenes=results.same_scenes,
+    )
+
+
+def _all_remarks(data: CheckData, results: _Results, mirrors: str) -> list[str]:
+    """What must be said beside the figures."""
+    unseen = [text for name, text in results.giveaways.items() if name not in results.learnable]
+    return [
+        *datasets.split_notes(data.dataset),
+        *_one_group_remark(data),
+        *([data.fit_choice.reason] if data.fit_choice.reason else []),
+        *_remarks(data, results.per_class, results.given),
+        *unseen,
+        *([mirrors] if mirrors else []),
+    ]
+
+
+def _giveaway_line(one: Giveaway) -> GiveawayLine:
+    return GiveawayLine(
+        feature=one.feature.name,
+        accuracy=one.accuracy,
+        interval=one.interval,
+        largest_class=one.largest,
+        found=one.is_found,
+        sentence=one.describe(),
     )
 
 
@@ -429,17 +438,7 @@ def _duplicate_groups(data: CheckData) -> list[list[str]]:
 def _cross_class(data: CheckData, findings: list[Finding]) -> list[list[str]]:
     """Files of each photo that lies under more than one class, each set of them once."""
     files = _files(data)
-    sets = {
-        tuple(sorted({finding.path, *finding.others}))
-        for finding in findings
-        if finding.check == "cross_class_copies"
-    }
-    return sorted([files.get(path, path) for path in paths] for paths in sets)
-
-
-def _is_dismissed(dismissed: set[datasets.Dismissed], finding: Finding) -> bool:
-    """Whether a person dismissed the finding for all of its photos."""
-    return all((finding.check, path) in dismissed for path in (finding.path, *finding.others))
+    return sorted([files.get(path, path) for path in paths] for paths in copies_across(findings))
 
 
 def _leak(data: CheckData, leak: datasets.Leak) -> dict[str, str]:
@@ -450,64 +449,3 @@ def _leak(data: CheckData, leak: datasets.Leak) -> dict[str, str]:
         "copy_of": files[leak.train],
         "kind": "exact" if leak.exact else "near",
     }
-
-
-def _expected_gains(
-    data: CheckData,
-    evaluation: Evaluation,
-    probabilities: Array,
-    label_errors: list[LabelError],
-    forecast: ForecastLine | None,
-    backbone: Backbone,
-    findings: list[Finding],
-) -> ExpectedGains:
-    """The expected gain in accuracy of each kind of advice."""
-    accuracy = evaluation.cv.accuracy
-    dismissed = datasets.read_dismissed(data.dataset)
-    n = len(data.labels)
-    sure = [error for error in label_errors if strength_of(error.score) == "almost_certain"]
-    fixed_labels = sum(float(probabilities[error.row, error.suggested]) for error in sure) / n
-    weak, weak_gain = _weak_classes(data, evaluation)
-    return ExpectedGains(
-        label_errors=len(label_errors),
-        sure_label_errors=len(sure),
-        label_errors_gain=fixed_labels,
-        cross_class=len(
-            _cross_class(
-                data, [finding for finding in findings if not _is_dismissed(dismissed, finding)]
-            )
-        ),
-        weak=weak,
-        weak_photos=int(np.isin(np.array(data.classes)[data.labels], weak).sum()),
-        weak_gain=weak_gain,
-        doubled=0 if forecast is None else forecast.n,
-        doubled_gain=0.0 if forecast is None else _told_gain(accuracy, forecast.accuracy),
-        backbone=stronger_backbone(backbone),
-        backbone_gain=expected_error_reduction(backbone) * (1.0 - accuracy),
-    )
-
-
-def _told_gain(now: float, then: float) -> float:
-    """The gain from one accuracy to another: the difference of their percentages, which are told
-    beside it, where that is a point or more."""
-    told = round(then, 2) - round(now, 2)
-    return told if told >= 0.0095 else max(0.0, then - now)
-
-
-def _weak_classes(data: CheckData, evaluation: Evaluation) -> tuple[list[str], float]:
-    """The two classes whose doubling raises the accuracy most, and by how much.
-
-    Extrapolates the last doubling of the learning curve per class. The next doubling is assumed to
-    gain less by a factor of sqrt(2), as power laws with the usual exponent of 1/2 do.
-    """
-    curve = evaluation.curve
-    if len(curve) < 2 or len(data.classes) < 3:
-        return [], 0.0
-    labels = data.labels[data.rows]
-    shares = np.bincount(labels, minlength=len(data.classes)) / len(labels)
-    growth = np.nan_to_num(curve[-1].per_class - curve[-2].per_class)
-    missing = np.nan_to_num(1.0 - curve[-1].per_class)
-    gain = np.clip(np.minimum(growth / np.sqrt(2.0), missing), 0.0, None) * shares
-    chosen = np.argsort(-gain)[:2]
-    chosen = chosen[gain[chosen] > 0]
-    return [data.classes[index] for index in chosen], float(gain[chosen].sum())

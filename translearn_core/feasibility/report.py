@@ -1,7 +1,7 @@
 """The report of a feasibility check: its models and its files.
 
 Owns: `Report` and its parts, reading reports.
-Leaves to others: computing one (`assess.py`), the process that makes it (`job.py`).
+Leaves to others: computing one (`compute.py`), the process that makes it (`job.py`).
 
 Files, in `<dataset>/feasible/`, each written whole:
     report.json      `Report`

@@ -2,7 +2,7 @@
 
 Owns: which classes one property alone predicts.
 Leaves to others: the properties and their bounds (`properties.py`), the accuracy on all of them
-(`trivial_baseline.py`), the finding (`checks.py`).
+(`trivial_baseline.py`), the finding (`detectors.py`).
 
 A small decision tree is trained on one property at a time, in group-wise cross-validation. A
 property is a shortcut to a class when the tree predicts the class for nearly all of its photos and

@@ -1,7 +1,7 @@
 """What a choice costs on this machine: measured speeds, and the times expected from them.
 
 Owns: the store of measured speeds, and expected seconds of a pass, of an epoch and of a whole run.
-Leaves to others: measuring (`measure.py`), the process that measures (`jobs/measurement.py`).
+Leaves to others: measuring (`speed_measurement.py`), the process that measures (`jobs/measurement.py`).
 Imports no TensorFlow: pages show costs.
 
 File: `<workspace>/cache/speed.json`, backbone -> figures.

@@ -24,7 +24,7 @@ import numpy as np
 
 from translearn_core.arrays import Array
 from translearn_core.datasets import DecodedPhoto, PhotoStats, decode_ahead
-from translearn_core.datasets.reach import is_out_of_reach, out_of_reach
+from translearn_core.datasets.missing_photos import is_out_of_reach, out_of_reach
 from translearn_core.errors import MissingPhotoError, PhotoError
 from translearn_core.features.cache import FeatureCache, FeatureKey
 from translearn_core.graph.engine import ENGINE_BATCH, Engine

@@ -22,11 +22,12 @@ import pandas as pd
 from translearn_core import backbones
 from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
-from translearn_core.backbones.weights import content_hash, weights_status
+from translearn_core.backbones.weights import weights_status
+from translearn_core.backbones.weights_check import content_hash
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.pass_facts import keep_facts, take_over_facts
-from translearn_core.datasets.reach import check_deleted
+from translearn_core.datasets.missing_photos import check_deleted
+from translearn_core.datasets.pending_stats import keep_facts, take_over_facts
 from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import costs

@@ -27,7 +27,7 @@ import numpy as np
 
 from translearn_core import __version__, cluster
 from translearn_core.arrays import Array
-from translearn_core.config import Limits, load_configuration
+from translearn_core.config import load_configuration
 from translearn_core.errors import ClusterError
 from translearn_core.features.cache import FeatureCache, FeatureKey
 from translearn_core.features.extract import (
@@ -46,6 +46,7 @@ from translearn_core.imaging.batches import in_batches
 from translearn_core.imaging.decode import iterate_photos
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.remote import PhotoFile, PhotoFiles
+from translearn_core.limits import Limits
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from translearn_core.arrays import Array, Ints
-from translearn_core.fitting.sources import FeatureSource
+from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.graph.engine import answer_batch
 
 EAGER_BATCHES = 4

@@ -30,9 +30,9 @@ from translearn_core.features.extractor import (
     FeatureExtractor,
     PassReport,
 )
+from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.mirroring import Mirroring, settle_mirroring
 from translearn_core.fitting.plan import Network, Plan
-from translearn_core.fitting.sources import FeatureSource
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.imaging.remote import PhotoFile, PhotoFiles

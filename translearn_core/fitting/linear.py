@@ -3,7 +3,7 @@
 Owns: `learn_linear` (penalty by held-out photos, the solution in raw features, what it says of the
 validation photos), and `join`, which puts it beside a hidden layer in one head.
 Leaves to others: the solver (`evaluation/linear_probe.py`), the hidden half (`fit.py`), when
-either is learned (`training/multitask.py`).
+either is learned (`techniques/learning.py`).
 
 Features are scaled by the root of their deviations: between raw ones, where a few large features
 drown the others, and standardised ones, where the noise of the small ones counts as much as they do.

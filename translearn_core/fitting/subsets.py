@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from translearn_core.arrays import Array, Floats, Ints
-from translearn_core.fitting.sources import FeatureSource, InMemory
+from translearn_core.fitting.inputs import FeatureSource, InMemory
 
 Arrays = tuple[Array, Array, Array]
 """Inputs, targets and weights, a row each for a photo."""

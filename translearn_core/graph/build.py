@@ -1,7 +1,7 @@
 """Building a backbone: `keras.applications` and our own, with pixel scaling and stable names.
 
 Owns: the graph from pixels to feature maps, and the weights that are loaded into it.
-Leaves to others: the table (`backbones/catalog.py`), fetching weights (`backbones/weights.py`), cutting the graph
+Leaves to others: the table (`backbones/catalog.py`), files of weights (`backbones/weights.py`), cutting the graph
 (`assembly.py`).
 """
 

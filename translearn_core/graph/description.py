@@ -3,7 +3,7 @@
 Owns: the entries of `data/blocks.json` and `data/weights.json`, which `scripts/make_blocks`
 writes: blocks, cut points, layers, weights and multiply-accumulate operations; and the graphs of
 `data/graphs/`, for converting a backbone without Keras.
-Leaves to others: reading them (`backbones/freezing.py`, `backbones/weights.py`, `recorded.py`).
+Leaves to others: reading them (`backbones/freezing.py`, `backbones/weights_check.py`, `recorded.py`).
 """
 
 from __future__ import annotations

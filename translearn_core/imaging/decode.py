@@ -4,7 +4,7 @@ Owns: which formats are read, the order of the steps from bytes to 8-bit RGB, th
 resizing, and decoding many photos ahead of their consumer. Leaves to others: TIFFs that Pillow does
 not read (`tiff.py`), values of more than 8 bits (`reading.py`), colour profiles and transparency
 (`colour.py`), missing parts of a JPEG (`jpeg.py`) or a PNG (`png.py`), odd side data (`side_data.py`), memory
-(`budget.py`), refusals (`verdicts.py`), what is measured on the way (`stats.py`).
+(`budget.py`), refusals (`refusals.py`), what is measured on the way (`stats.py`).
 
 Units: pixels, bytes.
 """
@@ -29,13 +29,19 @@ from pathlib import Path
 import numpy as np
 from PIL import GifImagePlugin, Image
 
-from translearn_core.config import Limits, load_configuration
+from translearn_core.config import load_configuration
 from translearn_core.errors import MissingPhotoError, PhotoError, UnreachableError
 from translearn_core.i18n import _, number
 from translearn_core.imaging import budget, jpeg, png, reading, tiff
 from translearn_core.imaging.colour import over_background, to_srgb
 from translearn_core.imaging.kinds import HEIF_BRANDS
 from translearn_core.imaging.libtiff import decoding_errors
+from translearn_core.imaging.refusals import (
+    damaged,
+    part_missing,
+    too_many_pixels,
+    unreadable,
+)
 from translearn_core.imaging.remote import PhotoFile, RemotePhoto
 from translearn_core.imaging.side_data import (
     orientation_of,
@@ -44,12 +50,7 @@ from translearn_core.imaging.side_data import (
 )
 from translearn_core.imaging.square import Fit, to_square
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats, measure_stats
-from translearn_core.imaging.verdicts import (
-    damaged,
-    part_missing,
-    too_many_pixels,
-    unreadable,
-)
+from translearn_core.limits import Limits
 
 DECODE_VERSION = 2
 """Part of every cache key: increased whenever the same bytes could give different pixels."""

@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from translearn_core import leftovers
 from translearn_core.concurrency import import_path
-from translearn_core.config import Limits, load_configuration
+from translearn_core.config import load_configuration
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import language
 from translearn_core.imaging import budget, reading
@@ -45,9 +45,10 @@ from translearn_core.imaging.decode import (
     processor_count,
 )
 from translearn_core.imaging.reading import Reading
+from translearn_core.imaging.refusals import ShareError
 from translearn_core.imaging.remote import PhotoFile
 from translearn_core.imaging.square import Fit
-from translearn_core.imaging.verdicts import ShareError
+from translearn_core.limits import Limits
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 Owns: `without_position`: positions in EXIF (the GPS directory, with the notes of the maker, which may
 repeat it) and in XMP, names of places (city, region, country) in XMP and IPTC, in JPEG (also of several
 pictures), PNG, WebP, TIFF, HEIC and AVIF, and the position of a short film behind or in a photo.
-Leaves to others: when that is wanted (`datasets/importing.py`).
+Leaves to others: when that is wanted (`datasets/staging.py`).
 
 Nothing is encoded anew: a directory loses its entries and what they point to becomes zeros, XMP and names
 become spaces. So no byte of the pixels moves or changes, and all else that a file says of itself stays, the

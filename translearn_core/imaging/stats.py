@@ -2,7 +2,7 @@
 
 Owns: `PhotoStats`, how each statistic is measured, and two thumbnails (grey and colour) that
 pairwise comparisons use. Leaves to others: reading and verifying the file (`decode.py`), what a
-value means for a person (`feasibility/checks.py`).
+value means for a person (`feasibility/detectors.py`).
 
 All of it is computed from two small versions of the decoded image, at about a quarter of the cost
 of a decode: grey, averaged down to 128 x 128; and 64 x 64 pixels sampled without averaging

@@ -22,7 +22,7 @@ from PIL import Image, TiffImagePlugin
 
 from translearn_core.i18n import _
 from translearn_core.imaging.libtiff import decoding_errors
-from translearn_core.imaging.verdicts import KindError, damaged, not_read_here
+from translearn_core.imaging.refusals import KindError, damaged, not_read_here
 
 _NAMES = {
     6: "old JPEG",

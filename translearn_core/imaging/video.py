@@ -1,7 +1,7 @@
 """Frames of a video file: at a distance in time, upright, without near-copies of the one before.
 
 Owns: which files are videos, opening them, choosing and encoding frames. Leaves to others: where the
-frames go (`datasets/videos.py`). PyAV is imported only when a video is read.
+frames go (`datasets/video_candidates.py`). PyAV is imported only when a video is read.
 
 A file is opened by the kind that its first bytes show, from memory: a playlist or a list of other files
 that is called a video is refused and opens nothing.

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from translearn_core.concurrency import import_path
+from translearn_core.concurrency import import_path, lower_priority
 
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -32,9 +32,13 @@ def worker_command(job_folder: str, module: str = WORKER) -> list[str]:
 
 
 def spawn(
-    arguments: list[str], log: Any, *, stdin: int = subprocess.DEVNULL
+    arguments: list[str], log: Any, *, stdin: int = subprocess.DEVNULL, niceness: int = 0
 ) -> subprocess.Popen[bytes]:
-    """Start a process that survives this one, with the package importable from anywhere."""
+    """Start a process that survives this one, with the package importable from anywhere.
+
+    Args:
+        niceness: as in `lower_priority`; 0: that of this process.
+    """
     environment = os.environ | {"PYTHONPATH": import_path(), "TF_CPP_MIN_LOG_LEVEL": "2"}
     options: dict[str, Any] = {}
     if sys.platform == "win32":
@@ -49,6 +53,7 @@ def spawn(
         env=environment,
         **options,
     )
+    lower_priority(niceness, pid=process.pid)
     _children.append(process)
     reap()
     return process

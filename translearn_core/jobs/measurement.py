@@ -1,7 +1,7 @@
 """The job that measures this machine's speed for a backbone.
 
 Owns: starting it, and whether it runs.
-Leaves to others: the measurement (`features/measure.py`), the figures (`features/costs.py`).
+Leaves to others: the measurement (`features/speed_measurement.py`), the figures (`features/costs.py`).
 
 Folder: `<workspace>/cache/measure/<backbone>/`.
 """

@@ -23,7 +23,7 @@ from translearn_core import spaces
 from translearn_core.atomic import write_atomically
 from translearn_core.cluster import Node
 from translearn_core.jobs import launch
-from translearn_core.runs.cached import read_cached
+from translearn_core.runs.file_cache import read_cached
 from translearn_core.runs.state import is_held
 
 FRESH_S = 15.0

@@ -30,10 +30,12 @@ from filelock import FileLock, Timeout
 
 from translearn_core import spaces
 from translearn_core.atomic import disk_errors, write_atomically
+from translearn_core.concurrency import LOW, LOWEST
 from translearn_core.config import home, load_configuration
 from translearn_core.errors import RunError
 from translearn_core.graph.gpus import count_gpus, visible_gpus
 from translearn_core.runs import Job, Kind, Run, list_jobs
+from translearn_core.runs.state import own_writes
 
 
 def count_slots() -> int:
@@ -78,6 +80,20 @@ def lane_of(job: Job) -> Lane | None:
     class."""
     lane = LANES.get(job.kind)
     return None if lane is _LOOKS and len(spaces.all_spaces()) == 1 else lane
+
+
+UNASKED: frozenset[Kind] = frozenset({"look"})
+"""Kinds that no person asked for: they run at the lowest priority and give way to all others."""
+
+
+def niceness_of(kind: Kind = "train") -> int:
+    """Of the process of a job, as `lower_priority` takes it; 0: the usual one.
+
+    In a class thirty people wait for their pages beside it, so the pages come first.
+    """
+    if kind in UNASKED:
+        return LOWEST
+    return LOW if len(spaces.all_spaces()) > 1 else 0
 
 
 RESCAN_S = 10.0
@@ -158,6 +174,11 @@ class Order:
     waiting: list[Job]
     running: list[Job]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any waits or is at work."""
+        return bool(self.waiting or self.running)
+
 
 class LiveJobs:
     """The jobs that share the order of a folder and have not ended, for a process that asks often."""
@@ -191,11 +212,6 @@ class LiveJobs:
                 running.append(job)
         self._jobs = live
         return Order(in_turn(waiting, self._served), running)
-
-    def stamp(self) -> tuple[int, ...]:
-        """What changes once a folder is added or a live job writes its state."""
-        paths = [*sharing_order(self._folder), *(job.state_path for job in self._jobs)]
-        return tuple(_mark_of(path) for path in paths)
 
     def _scan(self) -> None:
         """Look through the whole folders where that is due."""
@@ -295,23 +311,52 @@ def _mark_of(path: Path) -> int:
 
 
 class _Glance:
-    """The order of a folder for pages, of which each of a class asks once a second."""
+    """The order of a folder for pages, of which each of a class asks once a second.
+
+    One page looks through the folders for all others. Those that ask meanwhile get what was seen last and
+    do not wait: each file that is looked at is a moment in which another thread of the server may compute,
+    so that a look takes long when many are at work.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._jobs = LiveJobs(folder)
         self._lock = threading.Lock()
-        self._order = Order([], [])
-        self._stamp: tuple[int, ...] = ()
-        self._at = -LOOK_S
+        self._seen: _Seen | None = None
 
-    def look(self) -> Order:
-        """As it is now; that a process has ended is noticed within a second."""
-        with self._lock:
-            is_old = time.monotonic() - self._at >= LOOK_S
-            if is_old or self._jobs.stamp() != self._stamp:
-                self._order = self._jobs.look()
-                self._stamp, self._at = self._jobs.stamp(), time.monotonic()
-            return self._order
+    def look(self, job: Job | None = None) -> Order:
+        """As it is now, or was a second ago; what this process wrote itself is always in it.
+
+        Args:
+            job: one that waits, and has to be in it.
+        """
+        asked, writes = time.monotonic(), own_writes()
+        seen = self._seen
+        if seen is not None and seen.has(writes, job):
+            if asked - seen.at < LOOK_S or not self._lock.acquire(blocking=False):
+                return seen.order
+        else:
+            self._lock.acquire()
+        try:
+            seen = self._seen  # who waited may find what another one has seen meanwhile
+            if seen is None or seen.at < asked or not seen.has(writes, job):
+                at, writes = time.monotonic(), own_writes()
+                seen = self._seen = _Seen(self._jobs.look(), at, writes)
+            return seen.order
+        finally:
+            self._lock.release()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a look has found, when it began, and how much this process had written by then."""
+
+    order: Order
+    at: float
+    writes: int
+
+    def has(self, writes: int, job: Job | None) -> bool:
+        """Whether all that was written by this process is in it, and the job that waits."""
+        return self.writes >= writes and (job is None or job in self.order.waiting)
 
 
 @lru_cache(maxsize=8)
@@ -319,9 +364,14 @@ def _glance_at(folder: Path) -> _Glance:
     return _Glance(folder)
 
 
-def order_of_all() -> Order:
-    """The order of the runs and searches of all spaces. Do not change it."""
-    return _glance_at(spaces.root() / "runs").look()
+def order_of_all(job: Job | None = None) -> Order:
+    """The order of the runs and searches of all spaces, a second old at most, unless many look at once.
+    Do not change it.
+
+    Args:
+        job: one that waits, and has to be in it.
+    """
+    return _glance_at(spaces.root() / "runs").look(job)
 
 
 def order_of_looks() -> Order:
@@ -338,8 +388,9 @@ def ahead_of(run: Run) -> list[Job]:
     """The runs and searches ahead of this one, those at work first; none when it is running or next."""
     if run.state.state != "queued":
         return []
-    shared = order_of_all()
-    if len(sharing_order(run.folder.parent)) > 1:
+    is_shared = len(sharing_order(run.folder.parent)) > 1
+    shared = order_of_all(run if is_shared else None)
+    if is_shared:
         waiting, running = shared.waiting, shared.running
     else:  # in a folder that lies in no space
         own = LiveJobs(run.folder.parent).look()

@@ -8,7 +8,6 @@ Imports no TensorFlow: the web process uses this module.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from translearn_core import quotas, runs, spaces
 from translearn_core.atomic import write_atomically
+from translearn_core.concurrency import Locks
 from translearn_core.config import home
 from translearn_core.errors import RunError, SettingsError
 from translearn_core.i18n import _, ngettext
@@ -29,7 +29,7 @@ from translearn_core.settings import Settings
 if TYPE_CHECKING:
     from translearn_core.datasets import Dataset
 
-_places = threading.Lock()
+_places = Locks()
 
 
 def start(dataset: Dataset, settings: Settings, *, name: str = "") -> Run:
@@ -91,7 +91,7 @@ def place_in_line(job: Job | None = None) -> Iterator[None]:
     Raises:
         RunError: a pupil has as many waiting or going on as they may.
     """
-    with nullcontext() if spaces.is_whole() else _places:
+    with nullcontext() if spaces.is_whole() else _places.of(home()):
         if not spaces.is_whole():
             _check_places(home())
         yield

@@ -21,6 +21,7 @@ import psutil
 from translearn_core import spaces
 from translearn_core.config import load_configuration
 from translearn_core.jobs import launch
+from translearn_core.jobs.queue import niceness_of
 from translearn_core.runs import Job
 from translearn_core.runs.state import write_worker
 
@@ -49,7 +50,9 @@ def warm_up() -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "standby.log").open("wb") as log:
-                _waiting = launch.spawn(launch.worker_command("-"), log, stdin=subprocess.PIPE)
+                _waiting = launch.spawn(
+                    launch.worker_command("-"), log, stdin=subprocess.PIPE, niceness=niceness_of()
+                )
         except OSError:  # it only saves time; who starts a run is told what is wrong
             logger.exception("No worker can be started ahead")
 

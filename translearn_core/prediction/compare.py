@@ -6,7 +6,7 @@ page and printing.
 
 A photo is common when it was held out from all runs and all know its class: every run was tested on
 it, or some were and it is in no data set of the others, nor is a near-duplicate of it. A photo that a
-run's source learned from (`learned_before.py`) is not held out from that run. Missing predictions on
+run's source learned from (`known_photos.py`) is not held out from that run. Missing predictions on
 such photos are made.
 """
 
@@ -31,7 +31,7 @@ from translearn_core.evaluation.significance import (
 )
 from translearn_core.i18n import _, ngettext, number
 from translearn_core.prediction.compare_tasks import TaskComparison, compare_tasks, unshared_tasks
-from translearn_core.prediction.learned_before import Sources, sources_of
+from translearn_core.prediction.known_photos import Sources, sources_of
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import display_name, read_notes

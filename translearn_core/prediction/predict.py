@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 
 from translearn_core.arrays import Array, Bools
-from translearn_core.config import Limits
 from translearn_core.errors import RunError
 from translearn_core.evaluation.caveats import list_names
 from translearn_core.evaluation.dense_head import DenseHead
@@ -35,6 +34,7 @@ from translearn_core.imaging.decode import DecodedPhoto, decode_photo, iterate_p
 from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.imaging.square import Fit, is_other_shape
 from translearn_core.imaging.stats import PhotoStats
+from translearn_core.limits import Limits
 from translearn_core.prediction.model_runner import (
     CANNOT_OPEN,
     KerasRunner,

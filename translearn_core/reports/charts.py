@@ -2,7 +2,7 @@
 
 Owns: confusion matrix, reliability diagram, a share with its interval, and the axes of training
 curves.
-Leaves to others: the lines of training curves (`training_curves.py`), colours (`palette.py`), the
+Leaves to others: the lines of training curves (`curve_geometry.py`), colours (`palette.py`), the
 charts of the app (`translearn_ui/components/charts.py`).
 
 Text and axes take the page's own colour (`currentColor`), so that a chart is readable on light and
@@ -19,8 +19,8 @@ from translearn_core import palette
 from translearn_core.evaluation.calibration import Bin
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, number
-from translearn_core.reports import training_curves
-from translearn_core.reports.training_curves import TrainingCurves
+from translearn_core.reports import curve_geometry
+from translearn_core.reports.curve_geometry import TrainingCurves
 
 WIDTH = 420
 HEIGHT = 230
@@ -35,7 +35,7 @@ def curves(epochs: Sequence[Mapping[str, Any]], *, metric: str) -> str:
         epochs: `epoch` events of a run.
         metric: `accuracy` (a share) or `loss`.
     """
-    drawn = training_curves.curves_of(epochs, metric=metric)
+    drawn = curve_geometry.curves_of(epochs, metric=metric)
     if not any(drawn.lines.values()):
         return ""
     box = {
@@ -48,11 +48,11 @@ def curves(epochs: Sequence[Mapping[str, Any]], *, metric: str) -> str:
     dots = "".join(
         f'<circle cx="{box["left"] + points[0][0] * box["width"]:.1f}" '
         f'cy="{box["top"] + (1 - points[0][1]) * box["height"]:.1f}" r="3.5" '
-        f'fill="{training_curves.LINE_STYLES[name].color}"/>'
+        f'fill="{curve_geometry.LINE_STYLES[name].color}"/>'
         for name, points in placed.items()
         if len(points) == 1
     )
-    content = _grid(drawn) + training_curves.drawing(placed, **box) + dots + _legend(drawn)
+    content = _grid(drawn) + curve_geometry.drawing(placed, **box) + dots + _legend(drawn)
     return _svg(WIDTH, HEIGHT, content, _curve_words(drawn))
 
 
@@ -86,7 +86,7 @@ def _legend(drawn: TrainingCurves) -> str:
         x -= 7.0 * len(label)
         parts.append(f'<text x="{x:.0f}" y="13">{escape(label)}</text>')
         sign = {name: [(0.0, 0.5), (1.0, 0.5)]}
-        parts.append(training_curves.drawing(sign, left=x - 26, top=4, width=20, height=10))
+        parts.append(curve_geometry.drawing(sign, left=x - 26, top=4, width=20, height=10))
         x -= 38
     return "".join(parts)
 

@@ -101,12 +101,12 @@ def _adapted(metrics: RunMetrics) -> tuple[str, list[Row]]:
             "Adapted with {n:,} unlabelled photos of the new domain (target). On photos of the "
             "source domain it may be worse than before."
         )
-    elif figures.told_apart is not None:
+    elif figures.told_apart is not None and figures.left_plain != "few_classes":
         words = _(
             "Not adapted: the {n:,} unlabelled photos of the new domain (target) can hardly be told "
             "from the labelled ones, so this is the plain model."
         )
-    else:  # an earlier run, which asked something else
+    else:  # answers of few classes, or an earlier run, which asked something else
         words = _(
             "Not adapted: with {n:,} unlabelled photos of the new domain (target) it was not clear "
             "that adaptation would help, so this is the plain model."

@@ -18,7 +18,7 @@ from typing import Any
 from translearn_core.atomic import sha256_of, write_atomically
 from translearn_core.errors import RunError
 from translearn_core.i18n import _
-from translearn_core.runs.cached import read_cached
+from translearn_core.runs.file_cache import read_cached
 from translearn_core.runs.run import Run
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from translearn_core.atomic import write_atomically
-from translearn_core.runs.cached import read_cached
+from translearn_core.runs.file_cache import read_cached
 
 PLACEMENT = "placement.json"
 

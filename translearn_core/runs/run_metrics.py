@@ -261,6 +261,16 @@ class AdaptationMetrics(_Figures):
         default=None,
         description="with `auto`: whether the model was adapted; if not, it is the plain one",
     )
+    left_plain: str | None = Field(
+        default=None,
+        description="with `auto`, where the model was not adapted: `alike` (the domains can hardly be "
+        "told apart) or `few_classes` (plain answers about the target are of few classes)",
+    )
+    diversity: float | None = Field(
+        default=None,
+        description="with `auto`: how evenly plain answers about the target, spread among photos that "
+        "are alike, fall into the classes (0: one class, 1: evenly); from 0.85 on it adapts",
+    )
     told_apart: float | None = Field(
         default=None,
         description="with `auto`: how often a linear head tells photos of the two domains apart "
@@ -268,8 +278,8 @@ class AdaptationMetrics(_Figures):
     )
     weight: float | None = Field(
         default=None,
-        description="with `auto`: how much aligned guesses count beside plain answers, 0.2 to 0.45; 0 "
-        "where it is not adapted",
+        description="with `auto`: how much aligned and spread answers count beside plain ones; 0 where "
+        "it is not adapted",
     )
     consistency_plain: float | None = Field(
         default=None,

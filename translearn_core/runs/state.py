@@ -28,7 +28,7 @@ from translearn_core.atomic import write_atomically
 from translearn_core.cluster.machine import is_this_machine, machine_name
 from translearn_core.config import load_configuration
 from translearn_core.i18n import N_, _
-from translearn_core.runs.cached import read_cached
+from translearn_core.runs.file_cache import read_cached
 
 SCHEMA = 1
 StateName = Literal["queued", "running", "finished", "stopped", "failed", "lost"]
@@ -156,7 +156,18 @@ def write_state(path: Path, state: JobState, *, durable: bool = True) -> None:
     Args:
         durable: as in `atomic.replace_file`; progress is written too often for it.
     """
+    global _own_writes
     write_atomically(path, state.model_dump_json(indent=1), durable=durable)
+    _own_writes += 1
+
+
+_own_writes = 0
+
+
+def own_writes() -> int:
+    """How often this process has replaced a state file: by that, whoever keeps what was read can tell that
+    it is old. Two threads that write at the same moment may count as one."""
+    return _own_writes
 
 
 class Worker(BaseModel):

@@ -1,7 +1,7 @@
 """The records of a hyperparameter search: its folder, its trials, its result.
 
 Owns: the files of a search and their meaning, reading and listing searches.
-Leaves to others: making one (`jobs/`), the search itself (`training/search.py`), the process
+Leaves to others: making one (`jobs/`), the search itself (`training/search.py` and its siblings), the process
 (`worker.py`).
 
 A search is a folder `<workspace>/studies/<id>/` with the files of a run (`config.json` with the

@@ -23,8 +23,8 @@ from translearn_core.errors import SettingsError
 from translearn_core.features.extractor import POOLED
 from translearn_core.features.weight_change import WeightChange
 from translearn_core.fitting.data import TrainingData, extract_features
+from translearn_core.fitting.inputs import InMemory
 from translearn_core.fitting.plan import Plan
-from translearn_core.fitting.sources import InMemory
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
 from translearn_core.imaging.remote import PhotoFile

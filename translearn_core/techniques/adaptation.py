@@ -4,8 +4,8 @@ Owns: the methods of adaptation on what a frozen backbone sees (`METHODS`), and 
 and after. Every method ends in a head for the features of the target domain as they come out of the
 backbone, so that the saved model, its copies and exports need nothing else.
 Leaves to others: gathering the photos (`extra_samples.py`), what `auto` is made of and the evidence
-for it (`balanced_alignment.py`), balance (`evaluation/label_propagation.py`), re-estimated BatchNorm statistics (`adabn.py`), gradient reversal (`dann.py`), the fit
-(`fitting/head.py`).
+for it (`balanced_alignment.py`), balance (`evaluation/label_propagation.py`), re-estimated BatchNorm
+statistics (`adabn.py`), gradient reversal (`dann.py`), how heads are learned (`learning.py`).
 
 Labels that the photos of the target domain may carry are used for `target_accuracy_*` only. How the
 constants were chosen, and what that means for the figures: docs/experiments/domain_adaptation.md.
@@ -30,15 +30,8 @@ from translearn_core.evaluation.label_propagation import (
 )
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
-from translearn_core.fitting.head import (
-    answer_validation,
-    build_new_head,
-    fit_head,
-    has_linear_half,
-)
-from translearn_core.fitting.linear import join, learn_linear
-from translearn_core.fitting.plan import Plan
-from translearn_core.fitting.sources import FeatureSource, InMemory
+from translearn_core.fitting.head import learns_from_validation
+from translearn_core.fitting.inputs import FeatureSource, InMemory
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
@@ -49,16 +42,17 @@ from translearn_core.techniques.balanced_alignment import (
     AdaptationCheck,
     BalancedAlignment,
     Neighbourhood,
-    guess_classes,
-    judge_guesses,
+    average_answers,
+    judge_alignment,
     tell_apart,
 )
-from translearn_core.techniques.base import Technique, TrainingSet
+from translearn_core.techniques.base import Technique, Techniques, TrainingSet
 from translearn_core.techniques.extra_samples import (
     UnlabelledSet,
     gather_unlabelled,
     with_extra_samples,
 )
+from translearn_core.techniques.learning import learn_head, seed
 
 if TYPE_CHECKING:
     from translearn_core.fitting.rules import Fitted
@@ -102,6 +96,11 @@ class Domains:
         counts = np.bincount(self.labels, minlength=self.classes)
         priors: Array = counts / counts.sum()
         return priors
+
+    def joined(self) -> Domains:
+        """The same with the validation photos among those that are learned from."""
+        data = self.data.joined()
+        return replace(self, data=data, rows=data.rows("train"))
 
     def source_views(self) -> list[Array]:
         """Features of the labelled photos `(n, d)`, as they are and in each view."""
@@ -153,7 +152,10 @@ class Adaptation(Technique):
             rows=data.rows("train"),
             stop=lambda: monitor.stop_requested,
         )
-        self._head_before = _learn_plain(self.plan, data, monitor)
+        seed(self.plan)  # gathering may have drawn
+        plain, silent = Techniques(self.plan), monitor.silent()
+        self._before = learn_head(self.plan, training, plain, silent, keeps_unseeing=True)
+        monitor.check_stop()
         self._training = self.adapt(self._domains, monitor)
         return self._training
 
@@ -169,7 +171,7 @@ class Adaptation(Technique):
         codes = {name: code for code, name in enumerate(data.classes)}
         truth = np.array([codes.get(name, -1) for name in others.photos["class_name"]], np.int64)
         known = np.flatnonzero(truth >= 0)
-        before, after = self._head_before, self._head_after
+        before, after = self._before, self._head_after
         raw = self._training.own_features or data.pooled
         target, target_after = InMemory(others.pooled), InMemory(self.target_features())
         tested = data.photos.iloc[test.test_rows].drop_duplicates("sha256")
@@ -177,31 +179,15 @@ class Adaptation(Technique):
         figures: dict[str, Any] = {
             "way": self.plan.settings.adaptation,
             "n_target": len(others),
-            "source_accuracy_before": _accuracy(before, data.pooled, rows, data.labels),
+            "source_accuracy_before": before.val_accuracy,
             "source_accuracy_after": _accuracy(after, raw, rows, data.labels),
             "n_source": len(rows),
             "n_target_labelled": len(known),
-            "target_accuracy_before": _accuracy(before, target, known, truth),
+            "target_accuracy_before": _accuracy(before.head, target, known, truth),
             "target_accuracy_after": _accuracy(after, target_after, known, truth),
             "tested_photos_seen": int(seen.sum()),
         }
         return {"adaptation": figures | self.facts()}
-
-
-def _learn_plain(plan: Plan, data: TrainingData, monitor: Monitor) -> Any:
-    """A head as the plain run's before it learns from validation photos: these measure what becomes
-    of the source domain, and judge the adapted head.
-
-    Raises:
-        StopRequestedError: the monitor said so.
-    """
-    head = build_new_head(plan, data)
-    fit_head(plan, data, head, monitor.silent())
-    monitor.check_stop()
-    if not has_linear_half(plan):
-        return head
-    half = learn_linear(plan, data, monitor, with_validation=False)
-    return join(plan, head, half, answer_validation(data, head, data.pooled)).head
 
 
 def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> float | None:
@@ -217,32 +203,28 @@ def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> flo
 
 
 class LabelPropagation(Adaptation):
-    """The default: target features aligned to the source with even class shares, a linear head's
-    answers spread among target photos that are alike and pulled to the centres of their classes, and
-    averaged with plain ones. The surer it is that alignment tells something, the more it counts. A
-    fresh head learns the average on photos of the target domain, and the labelled ones. Where the
-    domains can hardly be told apart, the run stays the plain one."""
+    """The default: target features aligned to the source with even class shares; a linear head's
+    answers about them and those of the plain run are averaged, as they are and spread among target
+    photos that are alike. A head that begins as the plain one does learns the average on photos of
+    the target domain, and the labelled ones. Where the domains can hardly be told apart, or plain
+    answers are of few classes, the run stays the plain one."""
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
-        """See `Adaptation.adapt`."""
-        alignment = BalancedAlignment.fit(
-            domains.source_views(),
-            domains.labels,
-            domains.target_views(),
-            classes=domains.classes,
-            stop=domains.stop,
-        )
+        """See `Adaptation.adapt`. Validation photos have no part in what judges by them."""
+        data = domains.data
         near = Neighbourhood.of(domains.others.pooled, stop=domains.stop)
-        guesses = guess_classes(alignment, near)
-        verdict = self._verdict = judge_guesses(
+        learns_all = learns_from_validation(self.plan, data)
+        every = domains.joined() if learns_all else domains
+        alignment = _align(every)
+        plain = _mean_answers(self._before.head, domains.target_views())
+        verdict = self._verdict = judge_alignment(
             alignment,
-            near.graph,
-            alignment.answer_plain().argmax(axis=1),
-            guesses.argmax(axis=1),
+            near,
+            plain,
             told_apart=tell_apart(
-                domains.source_views()[0],
+                every.source_views()[0],
                 domains.others.pooled,
-                source_groups=domains.data.groups[domains.rows],
+                source_groups=data.groups[every.rows],
                 target_groups=self._groups_of(domains.others),
                 seed=self.plan.settings.seed,
                 stop=domains.stop,
@@ -251,11 +233,13 @@ class LabelPropagation(Adaptation):
         )
         if not verdict.helps:
             monitor.warning(_left_plain(verdict))
-            return TrainingSet.of(domains.data)
-        plain = _mean_answers(self._head_before, domains.target_views())
-        mixed = sharpen((1 - verdict.weight) * plain + verdict.weight * guesses)
-        extra = domains.others.as_extra_samples(mixed.astype(np.float32))
-        return TrainingSet(data=with_extra_samples(domains.data, extra), joined=None)
+            return TrainingSet.of(data)
+        taught = _teach(every, average_answers(near, plain, alignment.answer()))
+        if not learns_all:
+            return TrainingSet(data=taught, joined=None)
+        plain = _mean_answers(self._before.unseeing, domains.target_views())
+        unseeing = average_answers(near, plain, _align(domains).answer())
+        return TrainingSet(data=_teach(domains, unseeing), joined=taught, anew=True)
 
     def _groups_of(self, others: UnlabelledSet) -> Ints:
         """Near-copies and bursts among them `(m,)`; random weights have nothing to say about that."""
@@ -265,24 +249,37 @@ class LabelPropagation(Adaptation):
     def finalize(self, head: Any) -> Any:
         """See `Technique.finalize`; where nothing was adapted, nothing differs before and after."""
         if not self._verdict.helps:
-            self._head_before = head
+            self._before = replace(self._before, head=head)
         return super().finalize(head)
 
     def figures(self, test: TestPredictions) -> dict[str, Any]:
-        """See `Technique.figures`; the plain head may have learned from the validation photos in the
-        end, so that what it says of them now is no measure."""
+        """See `Technique.figures`; the head may have learned from the validation photos in the end,
+        so that what it says of them now is no measure."""
         figures = super().figures(test)
+        figures["adaptation"] |= {"source_accuracy_after": test.val_accuracy}
         if not self._verdict.helps:
-            held_out = test.val_accuracy
-            figures["adaptation"] |= {
-                "source_accuracy_before": held_out,
-                "source_accuracy_after": held_out,
-            }
+            figures["adaptation"] |= {"source_accuracy_before": test.val_accuracy}
         return figures
 
     def facts(self) -> dict[str, Any]:
         """See `Adaptation.facts`."""
         return self._verdict.figures()
+
+
+def _align(domains: Domains) -> BalancedAlignment:
+    return BalancedAlignment.fit(
+        domains.source_views(),
+        domains.labels,
+        domains.target_views(),
+        classes=domains.classes,
+        stop=domains.stop,
+    )
+
+
+def _teach(domains: Domains, answers: Array) -> TrainingData:
+    """The data with the photos of the target domain, to be answered like that `(m, classes)`."""
+    targets = sharpen(answers).astype(np.float32)
+    return with_extra_samples(domains.data, domains.others.as_extra_samples(targets))
 
 
 def _mean_answers(head: Any, views: Sequence[Array]) -> Array:
@@ -295,6 +292,12 @@ def _mean_answers(head: Any, views: Sequence[Array]) -> Array:
 
 
 def _left_plain(verdict: AdaptationCheck) -> str:
+    if verdict.left_plain == "few_classes":
+        return _(
+            "Nothing is adapted to the new domain; this is the plain run: what it says of the photos "
+            "from there falls into few classes, which is too little to go by. If it is wrong, label a "
+            "few of them, or choose a method with `adaptation` and compare."
+        )
     whole = math.floor(round(100 * verdict.told_apart, 6))  # what is below the least reads so
     return _(
         "Nothing is adapted to the new domain; this is the plain run: photos from there can hardly "

@@ -29,8 +29,8 @@ from PIL import Image
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Network, Plan
-from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.assembly import OUTPUT
 from translearn_core.monitor import Monitor, PassProgress
 from translearn_core.recipe.techniques import ATTACK_STEPS

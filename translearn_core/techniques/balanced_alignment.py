@@ -1,9 +1,9 @@
 """Adaptation that does not take the target's class shares for known, and the evidence for it.
 
 Owns: `BalancedAlignment` (target features aligned to the source as if every class were equally
-frequent there, and how its answers change under other shares), `guess_classes` (its answers spread
-among photos that are alike), and `judge_guesses` (how much they count beside plain ones, told without
-labels of the target).
+frequent there, and how its answers change under other shares), `spread_answers` (among photos that are
+alike), `average_answers` (aligned and plain ones, as they are and spread), and `judge_alignment`
+(whether the domains differ, and what speaks for alignment, told without labels of the target).
 Leaves to others: the technique (`adaptation.py`), neighbours and balance
 (`evaluation/label_propagation.py`).
 
@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from scipy.stats import entropy
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
@@ -46,11 +47,15 @@ DRAWS = 60
 """Vectors of class shares under which guesses are compared with plain labels."""
 LEAST_TOLD_APART = 0.9
 """Where a linear head tells photos of the two domains apart less often, nothing is adapted."""
+LEAST_DIVERSITY = 0.85
+"""Where plain answers, spread, fall into fewer classes than that, nothing is adapted, see `diversity`."""
 FOLDS = 3
-USUAL_WEIGHT, WEIGHT_PER_ERROR = 0.3, 0.05
-LEAST_WEIGHT, MOST_WEIGHT = 0.2, 0.45
-"""Of guesses beside plain answers: where alignment tells nothing new, more for each standard error of
-what it tells, and the bounds."""
+PLAIN_SHARE = 0.4
+"""Of plain answers as they are in the average; the other three have the rest in equal parts."""
+
+
+LeftPlain = Literal["alike", "few_classes"]
+"""Why nothing is adapted: the domains hardly differ, or plain answers are of few classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,19 +234,32 @@ class Neighbourhood:
         return cls(points=points, graph=knn_graph(points, stop=stop))
 
 
-def guess_classes(alignment: BalancedAlignment, near: Neighbourhood) -> Array:
-    """The aligned answers, spread in the graph, pulled to the centres of their classes and spread
+def spread_answers(near: Neighbourhood, probs: Array) -> Array:
+    """Answers `(m, classes)` spread in the graph, pulled to the centres of their classes and spread
     again, each time moved towards even shares, `(m, classes)`."""
-    even = np.full(alignment.classes, 1 / alignment.classes)
-    probs = balance_classes(alignment.answer(), even, strength=FIRST_BALANCE)
-    probs = propagate(near.graph, probs)
+    classes = probs.shape[1]
+    even = np.full(classes, 1 / classes)
+    probs = propagate(near.graph, balance_classes(probs, even, strength=FIRST_BALANCE))
     probs = fit_centroids(near.points, probs, even, strength=BALANCE)
     return propagate(near.graph, balance_classes(probs, even, strength=BALANCE))
 
 
+def average_answers(near: Neighbourhood, plain: Array, aligned: Array) -> Array:
+    """Plain and aligned answers `(m, classes)`, each as they are and spread, in one average.
+
+    Each of the four is far off on other pairs of domains: plain ones where the shift is large, aligned
+    ones where class shares or shapes differ, spread ones where photos of several classes are alike.
+    An average errs less than they do on the mean, the less the more they differ (Krogh & Vedelsby
+    1995), and no estimate of which one is right is needed.
+    """
+    others = [aligned, spread_answers(near, aligned), spread_answers(near, plain)]
+    average: Array = PLAIN_SHARE * plain + (1 - PLAIN_SHARE) * np.mean(others, axis=0)
+    return average
+
+
 @dataclass(frozen=True, kw_only=True)
 class AdaptationCheck:
-    """What speaks for the guesses and against plain labels.
+    """Whether the domains differ, and for the record what speaks for alignment.
 
     Attributes:
         told_apart: how often a linear head tells photos of the two domains apart, 0.5 as by chance.
@@ -249,6 +267,7 @@ class AdaptationCheck:
             and 1 always.
         aligned: the same by the aligned head.
         agreement_certainty: the difference of the two, in standard errors.
+        diversity: of plain answers once they are spread, see `diversity`.
         information_certainty: how much more the labels of photos that are alike tell of each other
             with alignment than without, in standard errors.
         expected_gain: mean gain in accuracy over class shares drawn at random, as far as the
@@ -259,26 +278,33 @@ class AdaptationCheck:
     plain: float
     aligned: float
     agreement_certainty: float
+    diversity: float
     information_certainty: float
     expected_gain: float
 
     @property
     def weight(self) -> float:
-        """How much the guesses count beside plain answers; 0 where they do not."""
-        if not self.helps:
-            return 0.0
-        told = USUAL_WEIGHT + WEIGHT_PER_ERROR * self.information_certainty
-        return float(np.clip(told, LEAST_WEIGHT, MOST_WEIGHT))
+        """How much the other answers count beside plain ones; 0 where they do not."""
+        return 1 - PLAIN_SHARE if self.helps else 0.0
 
     @property
     def helps(self) -> bool:
-        """Whether there is another domain to adapt to."""
-        return self.told_apart >= LEAST_TOLD_APART
+        """Whether there is another domain, and enough to go by."""
+        return self.left_plain is None
+
+    @property
+    def left_plain(self) -> LeftPlain | None:
+        """Why nothing is adapted; None where something is."""
+        if self.told_apart < LEAST_TOLD_APART:
+            return "alike"
+        return "few_classes" if self.diversity < LEAST_DIVERSITY else None
 
     def figures(self) -> dict[str, Any]:
         """For metrics.json."""
         return {
             "helps": self.helps,
+            "left_plain": self.left_plain,
+            "diversity": round(self.diversity, 4),
             "told_apart": round(self.told_apart, 4),
             "weight": round(self.weight, 3),
             "consistency_plain": round(self.plain, 4),
@@ -289,43 +315,59 @@ class AdaptationCheck:
         }
 
 
-def judge_guesses(
+def diversity(answers: Array) -> float:
+    """How evenly the labels of answers `(m, classes)` fall into the classes: the entropy of their
+    shares in units of the largest, from 0 (one class) to 1."""
+    classes = answers.shape[1]
+    shares = np.bincount(answers.argmax(axis=1), minlength=classes) / len(answers)
+    return float(entropy(shares) / np.log(classes))
+
+
+def judge_alignment(
     alignment: BalancedAlignment,
-    graph: Any,
-    plain: Ints,
-    guesses: Ints,
+    near: Neighbourhood,
+    plain: Array,
     *,
     told_apart: float,
     seed: int,
 ) -> AdaptationCheck:
-    """Compare the guesses with what is said without alignment, without labels of the target.
+    """Whether something is adapted, told without labels of the target.
 
-    Whether they count: photos of the two domains can be told apart (see `tell_apart`). How much: by
-    how much more aligned labels of photos that are alike tell of each other than plain ones do
-    (mutual information, as maximised by Krause et al. 2010). The other two are for the record:
-    photos that are alike agree more about aligned labels (the density of neighbourhoods, Saito et
-    al. 2021), which labels that fall into one or two classes do easily; and the gain on the mean
-    over class shares of the target drawn from a flat Dirichlet law.
+    Photos of the two domains can be told apart (see `tell_apart`), and plain answers are diverse once
+    they are spread towards even shares: where they still fall into few classes, either these are the
+    only ones there, or plain answers have nothing to go by (diversity of answers is what Krause et
+    al. 2010 and Liang, Hu & Feng 2020 maximise, against just this).
+
+    For the record, what is said by the linear head of the alignment is compared with and without it:
+    photos that are alike agree more about aligned labels (the density of neighbourhoods, Saito et al.
+    2021), which labels that fall into one or two classes do easily; these tell more of each other
+    (mutual information); and the gain on the mean over class shares of the target drawn from a flat
+    Dirichlet law. None of the three foretells the gain in accuracy
+    (docs/experiments/domain_adaptation.md).
 
     Args:
+        plain: answers of the plain run about the target photos, `(m, classes)`.
         told_apart: see `tell_apart`.
-        plain: labels without alignment, by the same linear head, `(m,)`: a head with a hidden layer
-            would differ by more than the alignment.
-        guesses: labels by `guess_classes`, `(m,)`.
     """
+    diverse = diversity(spread_answers(near, plain))
+    graph, unaligned = near.graph, alignment.answer_plain().argmax(axis=1)
+    guesses = spread_answers(near, alignment.answer()).argmax(axis=1)
     classes, aligned = alignment.classes, alignment.answer().argmax(axis=1)
-    before, after = (_agreement(graph, labels, classes) for labels in (plain, aligned))
-    told_before, told_after = (_information(graph, labels, classes) for labels in (plain, aligned))
+    before, after = (_agreement(graph, labels, classes) for labels in (unaligned, aligned))
+    told_before, told_after = (
+        _information(graph, labels, classes) for labels in (unaligned, aligned)
+    )
     rng = np.random.default_rng([seed, 79])
-    rows, gains = np.arange(len(plain)), []
+    rows, gains = np.arange(len(unaligned)), []
     for _draw in range(DRAWS):
         probs = alignment.answer(rng.dirichlet(np.ones(classes)))
-        gains.append(float((probs[rows, guesses] - probs[rows, plain]).mean()))
+        gains.append(float((probs[rows, guesses] - probs[rows, unaligned]).mean()))
     return AdaptationCheck(
         told_apart=told_apart,
         plain=float(before.mean()),
         aligned=float(after.mean()),
         agreement_certainty=standard_errors(after - before),
+        diversity=diverse,
         information_certainty=standard_errors(told_after - told_before),
         expected_gain=float(np.mean(gains)),
     )

@@ -11,7 +11,7 @@ Leaves to others: the teacher's model (`prediction/predict.py`), the fit (`fitti
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import cross_validation, linear_probe
 from translearn_core.evaluation.calibration import softmax
-from translearn_core.evaluation.evidence import CLEAR, standard_errors
+from translearn_core.evaluation.evidence import HiddenCheck, standard_errors
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Plan
@@ -87,40 +87,7 @@ class Distillation(Technique):
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class TeachingCheck:
-    """Whether the teacher helps, as hidden labelled photos say.
-
-    Attributes:
-        plain, taught: shares that are named right without and with it.
-        certainty: the gain in standard errors.
-        class_gain: gain of the mean over classes.
-        hidden: labelled photos.
-    """
-
-    plain: float
-    taught: float
-    certainty: float
-    class_gain: float
-    hidden: int
-
-    @property
-    def helps(self) -> bool:
-        """Whether its answers are to be learned."""
-        return self.certainty > CLEAR and self.class_gain > 0
-
-    def figures(self) -> dict[str, Any]:
-        """For metrics.json."""
-        return {
-            "helps": self.helps,
-            "hidden": self.hidden,
-            "hidden_accuracy_plain": self.plain,
-            "hidden_accuracy": self.taught,
-            "certainty": round(self.certainty, 3),
-        }
-
-
-def _left_out(verdict: TeachingCheck) -> str:
+def _left_out(verdict: HiddenCheck) -> str:
     return _(
         "The answers of the other model are not learned; this is the plain run. With them, {taught} "
         "of {n} labelled photos, held out in turn, were right, without them {plain}, which is no "
@@ -130,7 +97,7 @@ def _left_out(verdict: TeachingCheck) -> str:
 
 def _judge(
     plan: Plan, data: TrainingData, targets: Sequence[Array], monitor: Monitor
-) -> TeachingCheck:
+) -> HiddenCheck:
     rng = np.random.default_rng([plan.settings.seed, 89])
     rows = np.flatnonzero(data.split != "test")
     if len(rows) > JUDGED:
@@ -154,7 +121,7 @@ def judge_teaching(
     *,
     rng: np.random.Generator,
     stop: Callable[[], bool] = lambda: False,
-) -> TeachingCheck:
+) -> HiddenCheck:
     """Cross-validate linear heads that learn labels, and others that learn `targets`.
 
     Args:
@@ -201,7 +168,7 @@ def judge_teaching(
 
     plain = right(np.tile(np.eye(classes)[labels], (len(views), 1)))
     taught = right(np.concatenate(targets))
-    return TeachingCheck(
+    return HiddenCheck(
         plain=float(plain.mean()),
         taught=float(taught.mean()),
         certainty=standard_errors(taught - plain),

@@ -20,8 +20,8 @@ from translearn_core.datasets.duplicates import bare_hashes
 from translearn_core.errors import SourceError
 from translearn_core.features.extractor import POOLED
 from translearn_core.fitting.data import TrainingData, extract_features
+from translearn_core.fitting.inputs import FeatureSource, InMemory, Stacked
 from translearn_core.fitting.plan import Plan
-from translearn_core.fitting.sources import FeatureSource, InMemory, Stacked
 from translearn_core.i18n import _
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.monitor import Monitor

@@ -21,7 +21,7 @@ import numpy as np
 
 from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.evaluation import cross_validation, linear_probe
-from translearn_core.evaluation.evidence import CLEAR, standard_errors
+from translearn_core.evaluation.evidence import HiddenCheck, standard_errors
 from translearn_core.evaluation.label_propagation import balance_classes, knn_graph, propagate
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
@@ -134,39 +134,14 @@ class Scene:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelfTrainingCheck:
-    """Whether guesses help, as hidden labelled photos say.
+class SelfTrainingCheck(HiddenCheck):
+    """Whether guesses help. `threshold`: how likely a guess has to be."""
 
-    Attributes:
-        plain, with_guesses: shares that are named right.
-        threshold: how likely a guess has to be.
-        hidden: labelled photos.
-        certainty: the gain in standard errors.
-        class_gain: gain of the mean over classes: guesses may favour large ones.
-    """
-
-    plain: float
-    with_guesses: float
     threshold: float
-    hidden: int
-    certainty: float
-    class_gain: float
-
-    @property
-    def helps(self) -> bool:
-        """Whether guesses are to be learned from."""
-        return self.certainty > CLEAR and self.class_gain > 0
 
     def figures(self) -> dict[str, Any]:
         """For metrics.json."""
-        return {
-            "helps": self.helps,
-            "threshold": self.threshold,
-            "hidden": self.hidden,
-            "hidden_accuracy_plain": self.plain,
-            "hidden_accuracy": self.with_guesses,
-            "certainty": round(self.certainty, 3),
-        }
+        return super().figures() | {"threshold": self.threshold}
 
 
 class SelfTraining(Technique):
@@ -195,7 +170,7 @@ class SelfTraining(Technique):
                     "{guessed} of {n} labelled photos, held out in turn, were right, without "
                     "them {plain}, which is no clear gain over all classes."
                 ).format(
-                    guessed=percent(verdict.with_guesses),
+                    guessed=percent(verdict.taught),
                     plain=percent(verdict.plain),
                     n=verdict.hidden,
                 )
@@ -255,7 +230,7 @@ def judge_guesses(scene: Scene, groups: Rows, seed: int) -> SelfTrainingCheck:
     before, after = right(plain), right(guessed[best])
     return SelfTrainingCheck(
         plain=float(before.mean()),
-        with_guesses=float(after.mean()),
+        taught=float(after.mean()),
         threshold=best,
         hidden=n,
         certainty=standard_errors(after - before),

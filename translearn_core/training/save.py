@@ -83,15 +83,11 @@ def save_model(
     head: Any,
     test: TestPredictions,
     monitor: Monitor,
-    layout: Any = None,
 ) -> SavedModelCheck:
     """Put the model together, save it, read it afresh and hold it against the measured path.
 
     Where it is known but for the head what is to be saved, the file is written and read without building
     the network; should what was read not answer as measured, Keras does both.
-
-    Args:
-        layout: see `saving.load_model`.
     """
     learned = data.photos[data.split == "train"]
     plan.run.write_labels(
@@ -115,7 +111,7 @@ def save_model(
         check = _save_by_record(plan, head, photos, expected)
         if check is not None:
             return check
-    return _save_with_keras(plan, network.assemble(head), photos, expected, monitor, layout)
+    return _save_with_keras(plan, network.assemble(head), photos, expected, monitor)
 
 
 def _save_by_record(
@@ -156,13 +152,13 @@ def _save_by_record(
 
 
 def _save_with_keras(
-    plan: Plan, assembled: Any, photos: Array, expected: Array, monitor: Monitor, layout: Any
+    plan: Plan, assembled: Any, photos: Array, expected: Array, monitor: Monitor
 ) -> SavedModelCheck:
     from translearn_core.graph import saving
 
     trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
     saving.save_model(assembled, plan.run.model_path)
-    loaded = saving.load_model(plan.run.model_path, layout)
+    loaded = saving.load_model(plan.run.model_path)
     received = run_keras(loaded, photos)
     difference = float(np.abs(received - expected).max()) if len(photos) else 0.0
     if difference > 0.02:

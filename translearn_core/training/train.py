@@ -29,20 +29,20 @@ from translearn_core.features import costs
 from translearn_core.features.cache import trim_cache
 from translearn_core.fitting.data import TrainingData, gather_training_data
 from translearn_core.fitting.head import answer_validation, subset_of
+from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Network, Plan, make_plan
-from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.gpus import count_gpus
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.recipe.techniques import ATTACK_STEPS
 from translearn_core.runs import Run
 from translearn_core.techniques.base import Techniques, TrainingSet
+from translearn_core.techniques.learning import learn_head, seed
 from translearn_core.techniques.registry import build_techniques
-from translearn_core.training.ahead import Ahead
+from translearn_core.training.keras_ahead import Ahead
 from translearn_core.training.multitask import (
     RunTasks,
     first_task,
-    learn_head,
     learn_tasks,
     read_tasks,
 )
@@ -93,8 +93,8 @@ def _carry_out(plan: Plan, monitor: Monitor, clock: Clock) -> bool:
     monitor.check_stop()
     tasks = read_tasks(plan, data)  # as they are now: a person may change the labels meanwhile
     _warn(plan, monitor)
-    ahead = making.result(lambda: monitor.stop_requested)
-    data = replace(data, network=data.network or ahead.network)
+    built = making.network(lambda: monitor.stop_requested)
+    data = replace(data, network=data.network or built)
     model = learn(plan, data, monitor, clock)
     stopped = monitor.stop_requested
     monitor.stage("evaluate")
@@ -104,7 +104,7 @@ def _carry_out(plan: Plan, monitor: Monitor, clock: Clock) -> bool:
         model.techniques.after_training(model.network, model.head, monitor)
     plain = None if stopped else _compare_plain(plan, test, monitor)
     monitor.stage("save")
-    saved = save_model(plan, data, model.network, model.head, test, monitor, ahead.layout)
+    saved = save_model(plan, data, model.network, model.head, test, monitor)
     figures = model.techniques.figures(test) | (plain or {})
     figures["calibration"] = calibration_figures(
         temperature, model.validation, test=test.test, truth=test.truth
@@ -157,9 +157,10 @@ class TrainedModel:
 
 def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> TrainedModel:
     """Head, then unfrozen part, by the plan's settings."""
-    _seed(plan.settings.seed)
+    seed(plan)
     techniques = build_techniques(plan)
     training = techniques.prepare(TrainingSet.of(data), monitor)
+    seed(plan)  # where a technique is left out, this is the plain run to the last bit
     monitor.stage("head")
     monitor.leaves_result()
     with clock.lap("head"):
@@ -189,12 +190,6 @@ def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> Tra
         validation=validation,
         linear_half=fitted.linear_half,
     )
-
-
-def _seed(seed: int) -> None:
-    import keras
-
-    keras.utils.set_random_seed(seed)
 
 
 def _compare_plain(plan: Plan, test: TestPredictions, monitor: Monitor) -> dict[str, Any] | None:

@@ -21,15 +21,19 @@ from streamlit.web.cache_storage_manager_config import create_default_cache_stor
 from translearn_core import people, spaces
 from translearn_core.concurrency import periodically
 from translearn_core.errors import TransLearnError
-from translearn_core.jobs import doing
+from translearn_core.jobs import activity
 from translearn_core.people.hashing import sign
 from translearn_ui.classroom import doors, school
 from translearn_ui.classroom.addresses import origin_of
 from translearn_ui.classroom.gate import Gate
 from translearn_ui.classroom.media import OwnedMedia
-from translearn_ui.classroom.short_sessions import ShortSessions, use_few_heaps
+from translearn_ui.classroom.short_sessions import (
+    ShortSessions,
+    collect_garbage,
+    use_few_heaps,
+)
 from translearn_ui.classroom.uploads import BoundedUploads
-from translearn_ui.shell import who
+from translearn_ui.shell import signed_in
 
 if TYPE_CHECKING:
     from translearn_core.people import Classroom
@@ -41,6 +45,8 @@ UPLOAD_MB = 200
 """Of one file: uploads of thirty people rest in memory at once."""
 DELETION_S = 600.0
 """So often it is looked whether the day of deletion has come."""
+COLLECT_S = 10.0
+"""So often garbage is searched for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +112,8 @@ def options(place: Place, secrets: Path | None = None) -> dict[str, Any]:
         "browser.serverAddress": place.hosts[0],
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
+        # a search for garbage after each run of a page stops all others, longer the more people are there
+        "runner.postScriptGC": False,
         "logger.hideWelcomeMessage": True,
     }
 
@@ -114,7 +122,7 @@ def make_app(hosts: Sequence[str], classroom: Classroom) -> ClassApp:
     """The application of a class; from now on this process asks who is signed in."""
     os.environ["STREAMLIT_SERVER_COOKIE_SECRET"] = sign("streamlit", classroom.secret)
     _delete_due()
-    who.begin_class()
+    signed_in.begin_class()
     return ClassApp(hosts)
 
 
@@ -123,7 +131,10 @@ def serve(place: Place, classroom: Classroom) -> None:
     secrets = school.prepare(classroom, origin_of(place.hosts[0], place.port))
     use_few_heaps()
     app = make_app(place.hosts, classroom)
-    with periodically(_delete_due, every_s=DELETION_S, name="deletion"):
+    with (
+        periodically(_delete_due, every_s=DELETION_S, name="deletion"),
+        periodically(collect_garbage, every_s=COLLECT_S, name="garbage"),
+    ):
         app.run(config=options(place, secrets))
 
 
@@ -131,7 +142,7 @@ def _delete_due() -> None:
     try:
         if people.deletion_is_due():
             for space in spaces.all_spaces()[1:]:
-                doing.end_all_in(space)
+                activity.end_all_in(space)
         people.delete_due()
     except TransLearnError as error:
         logger.error("%s", error.message)

@@ -1,7 +1,7 @@
 """Pages that were closed, kept for a short while in case that they come back.
 
 Owns: letting them go when that is over, with what was uploaded to them, and giving the memory back to the
-system. Streamlit itself lets them go when the next page is closed, which after a lesson is never.
+system. Streamlit itself lets them go when the next page is closed, which after a class is never.
 Leaves to others: pages that are open.
 """
 
@@ -61,6 +61,12 @@ def use_few_heaps() -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another library of C
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+
+
+def collect_garbage() -> None:
+    """Search all objects for garbage: for all pages together, in the place of a search after each run of
+    one, as Streamlit has it."""
+    gc.collect()
 
 
 def give_memory_back() -> None:

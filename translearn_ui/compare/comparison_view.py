@@ -20,7 +20,7 @@ from translearn_core import palette
 from translearn_core.datasets.file_names import natural_key
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, ngettext, number
-from translearn_core.reports.training_curves import curves_of
+from translearn_core.reports.curve_geometry import curves_of
 from translearn_core.settings import setting_fields
 from translearn_ui.components import (
     charts,

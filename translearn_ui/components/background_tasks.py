@@ -24,10 +24,12 @@ import streamlit as st
 from translearn_core import spaces
 from translearn_core.i18n import _
 from translearn_ui.components import format
-from translearn_ui.shell import frame
+from translearn_ui.shell import frame, signed_in
 
 log = logging.getLogger(__name__)
 
+LOOK_S, LOOK_IN_CLASS_S = 0.4, 1.2
+"""The progress of a task is drawn so often; less often where thirty may bring photos in at once."""
 _MOST_KEPT = 64
 _tasks: dict[str, Task] = {}
 _lock = threading.Lock()
@@ -41,6 +43,7 @@ class Task:
         done, total: counted in the unit that `what` names; `total` 0 means not known yet.
         result: what the work returned, once `finished` and `error` is None.
         space: whose work it is; nobody else finds it.
+        upload: the folder of the upload that it reads; empty where it reads none.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Task:
     error: Exception | None = None
     result: Any = None
     space: Path | None = None
+    upload: str = ""
 
     def report(self, done: int, total: int, what: str) -> None:
         """Take down how far the work has come; a new `what` starts a new stage."""
@@ -87,9 +91,9 @@ class Task:
         return " · ".join(parts)
 
 
-def start(title: str, work: Callable[[Task], Any]) -> Task:
+def start(title: str, work: Callable[[Task], Any], *, upload: str = "") -> Task:
     """Start `work(task)` in a thread and return its task at once."""
-    task = Task(id=secrets.token_hex(4), title=title, space=spaces.current())
+    task = Task(id=secrets.token_hex(4), title=title, space=spaces.current(), upload=upload)
     context = spaces.own_context()
 
     def run() -> None:
@@ -117,15 +121,24 @@ def find(task_id: str | None) -> Task | None:
     return task if task is not None and task.space == spaces.current() else None
 
 
+def reads(upload: str) -> bool:
+    """Whether an upload is being read."""
+    return any(one.upload == upload and not one.finished for one in list(_tasks.values()))
+
+
 def forget(task: Task) -> None:
     """Drop a task whose end has been seen."""
     with _lock:
         _tasks.pop(task.id, None)
 
 
-@st.fragment(run_every=0.4)
 def show(task: Task) -> None:
     """Show a task's progress with a way to cancel it; the page runs again when it has ended."""
+    every_s = LOOK_IN_CLASS_S if signed_in.is_class() else LOOK_S
+    st.fragment(_show, run_every=every_s)(task)
+
+
+def _show(task: Task) -> None:
     if task.finished:
         st.rerun()
     with st.container(border=True, key=f"task_{task.id}"):

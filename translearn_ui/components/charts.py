@@ -25,7 +25,7 @@ from plotly.basedatatypes import BaseFigure
 from translearn_core import palette
 from translearn_core.i18n import NUMBER_SIGNS, _, language, ngettext, number
 from translearn_core.remembered import Memory
-from translearn_core.reports.training_curves import LINE_STYLES, Axis, curves_of
+from translearn_core.reports.curve_geometry import LINE_STYLES, Axis, curves_of
 from translearn_ui.components import format
 
 P = ParamSpec("P")

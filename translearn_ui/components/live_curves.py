@@ -1,6 +1,6 @@
 """The curves of a run that is training, and what a search has tried, drawn to grow in place.
 
-Owns: their HTML. Leaves to others: points, axes and lines (`translearn_core.reports.training_curves`), the
+Owns: their HTML. Leaves to others: points, axes and lines (`translearn_core.reports.curve_geometry`), the
 charts of what has ended (`charts.curves`, `search_view.plot`), which can be pointed at and exported.
 That kind is built anew with every new point and vanishes for a moment each time; this one does not.
 
@@ -16,7 +16,7 @@ from urllib.parse import quote
 from translearn_core import palette
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
-from translearn_core.reports.training_curves import (
+from translearn_core.reports.curve_geometry import (
     LINE_STYLES,
     Axis,
     Events,

@@ -115,12 +115,12 @@ def new_domain_words(metrics: RunMetrics) -> tuple[str, str]:
             "Without adaptation {before:,} of them are right. These are the photos that it was "
             "adapted to; their labels were used to count only."
         ).format(before=round((figures.target_accuracy_before or 0.0) * n))
-    elif figures.told_apart is not None:
+    elif figures.told_apart is not None and figures.left_plain != "few_classes":
         rest = _(
             "These photos can hardly be told from the labelled ones, so this is the plain model; "
             "their labels were used to count only."
         )
-    else:  # an earlier run, which asked something else
+    else:  # answers of few classes, or an earlier run, which asked something else
         rest = _(
             "It was not clear that adapting to these photos would help, so this is the plain "
             "model; their labels were used to count only."

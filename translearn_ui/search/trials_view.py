@@ -11,7 +11,7 @@ import streamlit as st
 
 from translearn_core import backbones, palette
 from translearn_core.i18n import _
-from translearn_core.reports.training_curves import zoomed_share_axis
+from translearn_core.reports.curve_geometry import zoomed_share_axis
 from translearn_core.runs import LIVE_STATES, Run
 from translearn_core.settings import Settings, setting_fields
 from translearn_ui.components import charts, format, live_curves, setting_words

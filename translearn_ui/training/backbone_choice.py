@@ -12,12 +12,9 @@ import streamlit as st
 from translearn_core import backbones, spaces
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.default import default_backbone, stronger_backbone
-from translearn_core.backbones.weights import (
-    WeightsStatus,
-    download_weights,
-    store_weights,
-    weights_status,
-)
+from translearn_core.backbones.weights import WeightsStatus, weights_status
+from translearn_core.backbones.weights_download import download_weights
+from translearn_core.backbones.weights_upload import store_weights
 from translearn_core.features import costs
 from translearn_core.i18n import N_, _
 from translearn_ui.components import background_tasks, format, run_setup

@@ -5,9 +5,9 @@ finished, stopped, failed, lost.
 Leaves to others: its progress (`run_progress.py`), training (`worker.py`), the figures of a
 finished run (`pages/results.py`).
 
-While the run lives, the view is a fragment that looks again every `POLL_S` seconds and ends
-with one rerun of the page. Nothing is known here that is not in the run folder: a reload, a
-second tab and another page lose nothing.
+While the run lives, the view is a fragment that looks again every `POLL_S` seconds, every `WAITING_S`
+where it waits in a class, and ends with one rerun of the page. Nothing is known here that is not in
+the run folder: a reload, a second tab and another page lose nothing.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ from translearn_ui.components.run_progress import (
     share_done,
     time_left,
 )
-from translearn_ui.shell import frame
+from translearn_ui.shell import frame, signed_in
 from translearn_ui.training import ended_view, run_words
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
+WAITING_S = 3.0
 _MOST_PICTURES = 14
 
 
@@ -57,18 +58,25 @@ def show(run: Run, place: DeltaGenerator) -> None:
         stopping = run.stop_requested
         with place:
             _show_stop(run, stopping=stopping)
-        _follow(run, stopping)
+        waits = _waits_in_class(run.state)
+        every_s = WAITING_S if waits else POLL_S
+        st.fragment(_follow, run_every=every_s)(run, stopping, waits)
     else:
         frame.tab_title(ended_view.tab_title(run, run.state))
         ended_view.show(run, run.state, progress_of(run))
 
 
-@st.fragment(run_every=POLL_S)
-def _follow(run: Run, stopping: bool) -> None:
+def _waits_in_class(state: JobState) -> bool:
+    """Whether a run is one of many that wait, of which each need not be looked at every second."""
+    return signed_in.is_class() and state.state == "queued"
+
+
+def _follow(run: Run, stopping: bool, waits: bool) -> None:
     """The part of the page that looks again by itself, until the run has ended.
 
     Args:
-        stopping: what the page shows of it; it is drawn anew where the run was stopped elsewhere.
+        stopping, waits: what the page shows of it; it is drawn anew where the run was stopped elsewhere,
+            or has its turn.
     """
     if not run.folder.is_dir():
         st.rerun()  # deleted elsewhere, which the page says
@@ -76,7 +84,7 @@ def _follow(run: Run, stopping: bool) -> None:
     if state.state not in LIVE_STATES:
         jobs.warm_up()  # who trained once is likely to train again
         st.rerun()
-    if run.stop_requested != stopping:
+    if run.stop_requested != stopping or _waits_in_class(state) != waits:
         st.rerun()
     _show_live(run, state, progress)
     frame.tab_title(run_words.tab_title(run, state, progress))

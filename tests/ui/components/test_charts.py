@@ -5,19 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from tests.support.epochs import epoch
 from translearn_core import palette
 from translearn_ui.components import charts
-
-
-def epoch(number: int, *, phase: str = "head", loss: float = 0.5) -> dict[str, float | str]:
-    return {
-        "epoch": number,
-        "phase": phase,
-        "loss": loss,
-        "accuracy": 0.8,
-        "val_loss": loss + 0.1,
-        "val_accuracy": 0.7,
-    }
 
 
 def test_class_colors_differ_and_repeat() -> None:

@@ -5,20 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from tests.support.epochs import epoch
 from translearn_core.reports import charts as report_charts
-from translearn_core.reports.training_curves import curves_of
+from translearn_core.reports.curve_geometry import curves_of
 from translearn_ui.components import charts, live_curves
-
-
-def epoch(number: int, *, phase: str = "head", loss: float = 0.5) -> dict[str, float | str]:
-    return {
-        "epoch": number,
-        "phase": phase,
-        "loss": loss,
-        "accuracy": 0.8,
-        "val_loss": loss + 0.1,
-        "val_accuracy": 0.7,
-    }
 
 
 def test_moving_curves_grow_from_within_the_first_round() -> None:

@@ -301,6 +301,9 @@ def test_a_run_adapted_to_a_new_domain_says_where_it_was_tested(workspace: Path)
     assert "It was not clear that" in run_text.result_sentence(left)[1], "as earlier runs decided"
     left = with_figures(run, adaptation=told | {"helps": False, "told_apart": 0.6})
     assert "can hardly be told from the labelled ones" in run_text.result_sentence(left)[1]
+    few = {"helps": False, "told_apart": 1.0, "left_plain": "few_classes"}
+    left = with_figures(run, adaptation=told | few)
+    assert "It was not clear that" in run_text.result_sentence(left)[1]
     given = with_figures(run, adaptation=told, test_given=True)
     assert "new photos" in run_text.result_sentence(given)[0], "the person named the test photos"
 

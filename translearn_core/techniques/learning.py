@@ -1,0 +1,178 @@
+"""How one head is learned, with what techniques change of it.
+
+Owns: `learn_head` (the fit, a second one with the validation photos, the linear half beside it), and
+`seed`, by which the same run without a technique is the same.
+Leaves to others: each of these steps (`fitting/`), what techniques change (`base.py`), whose head it
+is (`training/`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from translearn_core.errors import StopRequestedError
+from translearn_core.evaluation.predictions import ValidationPredictions
+from translearn_core.fitting.head import (
+    answer_validation,
+    build_new_head,
+    count_epochs,
+    fit_head,
+    has_linear_half,
+    learns_from_validation,
+    refits,
+)
+from translearn_core.fitting.linear import LinearHalf, join, learn_linear
+from translearn_core.fitting.plan import Plan
+from translearn_core.monitor import Monitor, Silent
+from translearn_core.techniques.base import Techniques, TrainingSet
+
+REFIT_PART = 0.25
+"""Part of the epochs in which a head goes on, with the validation photos, where a linear half has
+learned from these already. A head of its own begins anew and learns over all epochs: from few photos
+it is better by that, beside a linear half it is not (docs/experiments/head.md), unless answers that it
+learned have changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedHead:
+    """A head with its kept weights.
+
+    Attributes:
+        epochs: of the first fit.
+        val_accuracy: share of the validation photos that are named right by weights that have not
+            learned from them.
+        validation: what the head is calibrated by.
+        refitted: whether it learned from the validation photos, too.
+        linear_half: its figures, where it has one.
+        unseeing: the head that has not learned from the validation photos, where it was asked for.
+    """
+
+    head: Any
+    epochs: int
+    val_accuracy: float | None
+    validation: ValidationPredictions
+    refitted: bool
+    linear_half: dict[str, float] | None = None
+    unseeing: Any = None
+
+
+def seed(plan: Plan) -> None:
+    """Let everything that is drawn by chance begin as the seed of the run says."""
+    import keras
+
+    keras.utils.set_random_seed(plan.settings.seed)
+
+
+def learn_head(
+    plan: Plan,
+    training: TrainingSet,
+    techniques: Techniques,
+    monitor: Monitor,
+    *,
+    epochs: int | None = None,
+    keeps_unseeing: bool = False,
+) -> LearnedHead:
+    """Learn one head.
+
+    Validation decides which epoch is kept; where validation photos are few, the head then learns from
+    these, too, see `REFIT_PART`, and is calibrated by the last epoch before that. What was learned
+    first is kept when a person stops in the middle. Where the settings leave the kind of head open, a
+    linear one is learned beside it and both become one.
+
+    Args:
+        epochs: see `fit_head`.
+        keeps_unseeing: whether the head before it learned from validation photos is kept, too.
+    """
+    learned, own_way = _learn_hidden(plan, training, techniques, monitor, epochs, keeps_unseeing)
+    if own_way or not has_linear_half(plan) or monitor.stop_requested:
+        return learned
+    joins = training.joined is not None and learns_from_validation(plan, training.data)
+    try:
+        half = _learn_linear(plan, training, monitor, joins)
+        both = join(plan, learned.head, half, learned.validation)
+        unseeing = both.head if keeps_unseeing else None
+        if keeps_unseeing and joins:
+            half = learn_linear(plan, training.data, monitor, with_validation=False)
+            unseeing = join(plan, learned.unseeing, half, learned.validation).head
+    except StopRequestedError:
+        return learned
+    return replace(
+        learned,
+        head=both.head,
+        val_accuracy=both.validation.accuracy,
+        validation=both.validation,
+        linear_half=both.figures,
+        refitted=learned.refitted or joins,
+        unseeing=unseeing,
+    )
+
+
+def _learn_linear(plan: Plan, training: TrainingSet, monitor: Monitor, joins: bool) -> LinearHalf:
+    """The linear half, of the validation photos, too, if it `joins` them.
+
+    Answers that have changed meanwhile were made with them: what is said of these photos then comes
+    from a half of its own, which learned the answers before.
+    """
+    if not joins or not training.anew or training.joined is None:
+        return learn_linear(plan, training.data, monitor, with_validation=joins)
+    before = learn_linear(plan, training.data, monitor, with_validation=False)
+    half = learn_linear(plan, training.joined, monitor, with_validation=False)
+    return replace(half, held_out=before.held_out)
+
+
+def _learn_hidden(
+    plan: Plan,
+    training: TrainingSet,
+    techniques: Techniques,
+    monitor: Monitor,
+    epochs: int | None,
+    keeps_unseeing: bool,
+) -> tuple[LearnedHead, bool]:
+    """The head without a linear half, and whether a technique fitted it in a way of its own."""
+    data = training.data
+    again = training.joined is not None and refits(plan, data, monitor)
+    head = techniques.initial_head(data)
+    start = head.get_weights()
+    fitted = techniques.fit_head(head, data, monitor)
+    own_way = fitted is not None
+    if fitted is None:
+        fitted = fit_head(plan, data, head, monitor, epochs=epochs, keep_last=again)
+    validation = answer_validation(data, head, data.pooled)
+    first = LearnedHead(
+        head=head,
+        epochs=fitted.epochs,
+        val_accuracy=validation.accuracy,
+        validation=validation,
+        refitted=False,
+        unseeing=head if keeps_unseeing else None,
+    )
+    if training.joined is None or fitted.last is None or monitor.stop_requested:
+        return first, own_way
+    kept = head.get_weights()
+    if epochs is None:
+        epochs = count_epochs(plan, data)
+    if has_linear_half(plan) and not training.anew:
+        epochs = math.ceil(epochs * REFIT_PART)
+    else:
+        head.set_weights(start)  # the same model: its graph is there already
+    monitor.stage("refit")
+    fit_head(plan, training.joined, head, _Rounds(monitor), epochs=epochs)
+    if monitor.stop_requested:
+        head.set_weights(kept)
+        return first, own_way
+    if keeps_unseeing:
+        unseeing = build_new_head(plan, data)
+        unseeing.set_weights(kept)
+        first = replace(first, unseeing=unseeing)
+    last = ValidationPredictions(probs=fitted.last, labels=validation.labels)
+    return replace(first, validation=last, refitted=True), own_way
+
+
+class _Rounds(Silent):
+    """Shows the rounds of a second fit as progress: no photo judges them, so they are no curve."""
+
+    def event(self, kind: str, **fields: Any) -> None:
+        if kind == "epoch":
+            self._inner.progress(fields["epoch"], fields["epochs"], what="rounds")
