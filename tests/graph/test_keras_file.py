@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from translearn_core.backbones import BACKBONES
-from translearn_core.evaluation.dense_head import DenseHead, DenseLayer
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.graph import keras_file
 from translearn_core.graph.assembly import assemble, build_head, split_at
 from translearn_core.graph.build import build_backbone
@@ -23,10 +23,8 @@ from translearn_core.graph.keras_file import (
     can_be_written,
     described,
     read_model,
-    write_file,
     write_model,
 )
-from translearn_core.graph.recorded import read_record
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.prediction.model_runner import OpenVINORunner, write_whole_copy
 from translearn_core.settings import Settings
@@ -125,31 +123,6 @@ def test_other_weights_in_the_file_are_other_answers(files: Any, tmp_path: Path)
     compared = {"photos": photos, "expected": expected, "tolerance": 1e-4}
     assert write_whole_copy(model, read, tmp_path / "copy.xml", **compared) > 1e-3
     assert not (tmp_path / "copy.xml").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, row in BACKBONES.items() if can_be_written(row)])
-def test_keras_opens_the_file_of_every_recorded_backbone(name: str, tmp_path: Path) -> None:
-    backbone = BACKBONES[name]
-    size = max(backbone.min_size, 96) + 1
-    network = build_backbone(backbone, size=size, weights="random")
-    arrays = {
-        layer.name: [
-            np.asarray(one) for one in layer.trainable_weights + layer.non_trainable_weights
-        ]
-        for layer in network.layers
-        if layer.weights
-    }
-    layer = DenseLayer(
-        np.eye(backbone.features, 3, dtype=np.float32), np.zeros(3, np.float32), False
-    )
-    head = DenseHead(layers=(layer,))
-    path = tmp_path / "model.keras"
-    write_file(path, read_record(backbone), arrays, size=size, head=head, dropout=0.0)
-    prefix, _suffix = split_at(network, cut_points(network)[-1])
-    photos = np.random.default_rng(4).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
-    expected = head.probabilities(prefix.predict_on_batch(photos))
-    np.testing.assert_allclose(load_model(path).predict_on_batch(photos), expected, atol=1e-5)
 
 
 def test_another_version_of_keras_saves_itself(monkeypatch: pytest.MonkeyPatch) -> None:
