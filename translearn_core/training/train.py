@@ -39,7 +39,7 @@ from translearn_core.runs import Run
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.learning import learn_head, seed
 from translearn_core.techniques.registry import build_techniques
-from translearn_core.training.ahead import Ahead
+from translearn_core.training.keras_ahead import Ahead
 from translearn_core.training.multitask import (
     RunTasks,
     first_task,

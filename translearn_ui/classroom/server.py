@@ -22,7 +22,7 @@ from streamlit.web.cache_storage_manager_config import create_default_cache_stor
 from translearn_core import people, spaces
 from translearn_core.concurrency import periodically
 from translearn_core.errors import TransLearnError
-from translearn_core.jobs import doing
+from translearn_core.jobs import activity
 from translearn_core.people.hashing import sign
 from translearn_ui.classroom import doors, school
 from translearn_ui.classroom.addresses import origin_of
@@ -34,7 +34,7 @@ from translearn_ui.classroom.short_sessions import (
     use_few_heaps,
 )
 from translearn_ui.classroom.uploads import BoundedUploads
-from translearn_ui.shell import who
+from translearn_ui.shell import signed_in
 
 if TYPE_CHECKING:
     from translearn_core.people import Classroom
@@ -126,7 +126,7 @@ def make_app(hosts: Sequence[str], classroom: Classroom) -> ClassApp:
     """The application of a class; from now on this process asks who is signed in."""
     os.environ["STREAMLIT_SERVER_COOKIE_SECRET"] = sign("streamlit", classroom.secret)
     _delete_due()
-    who.begin_class()
+    signed_in.begin_class()
     return ClassApp(hosts)
 
 
@@ -147,7 +147,7 @@ def _delete_due() -> None:
     try:
         if people.deletion_is_due():
             for space in spaces.all_spaces()[1:]:
-                doing.end_all_in(space)
+                activity.end_all_in(space)
         people.delete_due()
     except TransLearnError as error:
         logger.error("%s", error.message)
