@@ -45,7 +45,7 @@ COLUMNS: dict[str, Any] = {
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 STATS_COLUMNS = tuple(field.name for field in fields(PhotoStats))
-_EMPTY = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
+_EMPTY: dict[Any, Any] = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
 
 
 def with_columns(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
