@@ -11,8 +11,8 @@ import streamlit as st
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import dataset_list, verdict_note
-from translearn_ui.feasibility import offer, progress, report_view
-from translearn_ui.shell import frame
+from translearn_ui.feasibility import before_check, progress, report_view
+from translearn_ui.shell import frame, sort_next
 
 
 def main(dataset: Dataset) -> None:
@@ -30,7 +30,7 @@ def main(dataset: Dataset) -> None:
         report_view.show(dataset, report, running=running)
     elif not running:
         show_head(dataset)
-        offer.show(dataset)
+        before_check.show(dataset)
 
 
 def show_head(dataset: Dataset) -> None:
@@ -46,7 +46,7 @@ def show_head(dataset: Dataset) -> None:
 
 frame.page("feasible")
 chosen = frame.current_dataset()
-if chosen is None or not len(chosen.photos):
+if chosen is None or not (len(chosen.photos) or sort_next.is_next(chosen)):
     dataset_list.empty_state(
         text=_(
             "The check needs photos sorted into classes. Bring your own, or try the demo photos."

@@ -17,6 +17,8 @@ frame.page("photos")
 
 def main() -> None:
     """The start page without a data set, the data set's page with one."""
+    if not frame.kept():
+        import_task.take_up()
     if import_task.is_shown():
         return
     dataset = frame.current_dataset()

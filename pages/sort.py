@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from translearn_core.i18n import _
-from translearn_ui.components import import_task
+from translearn_ui.components import import_task, sort_offer
 from translearn_ui.shell import frame
 
 place = frame.page("sort")
@@ -29,6 +29,8 @@ def main() -> None:
     if dataset is None or bring_in.is_recording() or not bring_in.has_any(dataset):
         bring_in.show(dataset)
         return
+    with frame.errors_shown():
+        sort_offer.show_taken(dataset)
     run = frame.current_run()
     if run is not None and Path(run.config.dataset).name != dataset.id:
         run = None

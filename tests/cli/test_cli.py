@@ -15,11 +15,13 @@ import typer
 
 from tests.support.commands import call
 from tests.support.photos import draw_photos
+from tests.support.small_backbone import SMALL
 from translearn_core.cli.settings import make_settings_of, with_setting_options
 from translearn_core.settings import Settings, setting_fields
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = ["--backbone", "starter", "--set", "image_size=32"]
+TINY = ["--backbone", SMALL, "--set", "image_size=32"]
+pytestmark = pytest.mark.usefixtures("small_backbone")
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ import pytest
 from tests.support.commands import call
 from tests.support.monsters import add_monsters
 from tests.support.photos import draw_photos
+from tests.support.small_backbone import SMALL
 from tests.support.trained import copy_of, trained
 from translearn_core.export import formats, program
 from translearn_core.export.formats import FORMATS
@@ -171,8 +172,9 @@ def test_a_reader_of_the_table_may_leave_early(place: Place) -> None:
         assert process.stderr.read() == b""
 
 
+@pytest.mark.usefixtures("small_backbone")
 def test_training_ends_with_a_result(place: Place, workspace: Path, tmp_path: Path) -> None:
-    options = ["--backbone", "starter", "--set", "image_size=32", "--epochs", 1]
+    options = ["--backbone", SMALL, "--set", "image_size=32", "--epochs", 1]
     done = call("train", place.photos, *options, "--run-dir", tmp_path / "run", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])

@@ -37,19 +37,21 @@ from translearn_core.graph.blocks import (
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
 from translearn_core.graph.cut_points import cut_points, cut_positions, replay, walk_graph
 from translearn_core.graph.description import (
+    RECORDED_HEAD,
     describe_backbone,
+    describe_saved,
     describe_weights,
     is_recorded_as,
 )
+from translearn_core.graph.keras_file import describe_model
 from translearn_core.graph.recorded import has_record, read_record
-from translearn_core.graph.saving import lay_out, load_model, save_model
+from translearn_core.graph.saving import load_model, save_model
 from translearn_core.settings import Settings
 
 DATA = Path(translearn_core.__file__).parent / "data"
 SHARED_WEIGHTS = Path(__file__).parents[2].parent / "shared" / "weights"
 SLOW = {"nasnet_mobile", "efficientnet_v2_s", "densenet121", "efficientnet_v2_b0"}
 SMALL = BACKBONES["mobilenet_v2_035"]
-STARTER = BACKBONES["starter"]
 # NumPy 2 against TensorFlow's arrays, inside Keras
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -270,7 +272,10 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
     assert json.loads(json.dumps(described)) == _entry("blocks.json", backbone)
     assert describe_weights(backbone, application) == _entry("weights.json", backbone)
     if has_record(backbone):
-        assert is_recorded_as(read_record(backbone), _built(backbone))
+        record, network = read_record(backbone), _built(backbone)
+        assert is_recorded_as(record, network)
+        written = describe_model(record, network.input_shape[1], *RECORDED_HEAD)
+        assert written == describe_saved(network), "the .keras file is not what Keras writes"
 
 
 @pytest.mark.parametrize(("name", "smaller"), LARGER.items())
@@ -306,23 +311,25 @@ def test_names_do_not_depend_on_what_was_built_before() -> None:
     assert "expanded_conv_2_add" in first
 
 
-def test_random_weights_are_reproducible() -> None:
+def test_random_weights_are_reproducible(small_backbone: Backbone) -> None:
     photos = _photos(32)
     outputs = [
-        _run(build_backbone(STARTER, size=32, weights="random", seed=seed), photos)
+        _run(build_backbone(small_backbone, size=32, weights="random", seed=seed), photos)
         for seed in (1, 1, 2)
     ]
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert np.abs(outputs[0] - outputs[2]).max() > 0
 
 
-def test_layers_are_shared_and_training_shows_in_the_assembled_model() -> None:
-    model = build_backbone(STARTER, size=32, weights="random")
-    choice = freeze_choice(STARTER, -2)
+def test_layers_are_shared_and_training_shows_in_the_assembled_model(
+    small_backbone: Backbone,
+) -> None:
+    model = build_backbone(small_backbone, size=32, weights="random")
+    choice = freeze_choice(small_backbone, -2)
     prefix, suffix = split_at(model, choice.cut_layer)
     assert suffix is not None
     set_trainable(suffix)
-    head = build_head(STARTER.features, 2, Settings(head="linear", dropout=0.0))
+    head = build_head(small_backbone.features, 2, Settings(head="linear", dropout=0.0))
     assembled = assemble(prefix, suffix, head)
     photos = _photos(32, 8)
     _make_sensitive(head, _run(suffix, _run(prefix, photos)))
@@ -362,12 +369,14 @@ def test_a_suffix_can_learn_again_after_all_was_frozen() -> None:
     assert suffix.trainable_weights
 
 
-def test_a_loaded_model_trains_without_touching_the_statistics(tmp_path: Path) -> None:
-    model = build_backbone(STARTER, size=32, weights="random")
+def test_a_loaded_model_trains_without_touching_the_statistics(
+    tmp_path: Path, small_backbone: Backbone
+) -> None:
+    model = build_backbone(small_backbone, size=32, weights="random")
     prefix, suffix = split_at(model, None)
     assert suffix is not None
     set_trainable(suffix)
-    head = build_head(STARTER.features, 2, Settings(head="linear"))
+    head = build_head(small_backbone.features, 2, Settings(head="linear"))
     save_model(assemble(prefix, suffix, head), tmp_path / "m.keras")
     loaded = load_model(tmp_path / "m.keras")
     before = _statistics(loaded)
@@ -392,13 +401,13 @@ def test_head(kind: str) -> None:
     np.testing.assert_array_equal(probabilities, _run(build_head(10, 4, settings), x))
 
 
-def test_probabilities_are_float32_under_mixed_precision() -> None:
+def test_probabilities_are_float32_under_mixed_precision(small_backbone: Backbone) -> None:
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        model = build_backbone(STARTER, size=32, weights="random")
+        model = build_backbone(small_backbone, size=32, weights="random")
         prefix, suffix = split_at(model, cut_points(model)[-4])
         assert suffix is not None
-        head = build_head(STARTER.features, 3, Settings(head="hidden", hidden_units=8))
+        head = build_head(small_backbone.features, 3, Settings(head="hidden", hidden_units=8))
         assembled = assemble(prefix, suffix, head)
     finally:
         keras.config.set_dtype_policy("float32")
@@ -445,29 +454,6 @@ def test_missing_and_broken_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     weights_path(SMALL).write_text("not weights", encoding="utf-8")
     with pytest.raises(WeightsError, match="does not fit MobileNetV2"):
         build_backbone(SMALL, size=32)
-
-
-def test_a_file_is_read_into_a_model_laid_out_ahead_only_where_it_describes_it(
-    tmp_path: Path,
-) -> None:
-    network = build_backbone(STARTER, size=32, weights="random")
-    prefix, _suffix = split_at(network, cut_points(network)[-1])
-    layouts = [
-        lay_out(assemble(prefix, None, build_head(STARTER.features, classes, Settings())))
-        for classes in (3, 4)
-    ]
-    head = build_head(STARTER.features, 3, Settings(seed=5))
-    model = assemble(prefix, None, head)
-    save_model(model, tmp_path / "model.keras")
-    fitting, other = (load_model(tmp_path / "model.keras", layout) for layout in layouts)
-    assert fitting is layouts[0].model
-    assert other is not layouts[1].model
-    expected = _run(model, _photos(32))
-    for loaded in (fitting, other):
-        np.testing.assert_allclose(_run(loaded, _photos(32)), expected, atol=1e-6)
-    (tmp_path / "model.keras").write_text("not a model", encoding="utf-8")
-    with pytest.raises(RunError, match="cannot be read"):
-        load_model(tmp_path / "model.keras", layouts[0])
 
 
 def test_missing_and_broken_model(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.small_backbone import SMALL
 from tests.support.trained import trained, trained_photos
 from translearn_core.errors import InputError, StopRequestedError
 from translearn_core.model_import import sandbox
@@ -24,11 +25,13 @@ from translearn_core.runs import list_runs
 
 REQUEST = {"classes": 3, "image_size": 0, "pixels": "0..255", "most_bytes": 2**31, "most_side": 512}
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
+
 
 def repacked(target: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
     """The trained model with another configuration."""
     with (
-        zipfile.ZipFile(trained("frozen").model_path) as source,
+        zipfile.ZipFile(trained("small").model_path) as source,
         zipfile.ZipFile(target, "w") as archive,
     ):
         for name in source.namelist():
@@ -54,7 +57,7 @@ def zipped(target: Path, **files: bytes) -> Path:
 
 def exported(target: Path) -> Path:
     """What our own export holds, in a folder of its own."""
-    run = trained("frozen")
+    run = trained("small")
     with zipfile.ZipFile(target, "w") as archive:
         archive.write(run.model_path, "colours/model.keras")
         archive.write(run.folder / "labels.json", "colours/labels.json")
@@ -69,15 +72,15 @@ def test_a_zip_of_ours_comes_back_and_answers_as_before(workspace: Path, tmp_pat
     assert [found.id for found in list_runs()] == [run.id]
     assert (run.state.state, run.has_model, run.has_result) == ("finished", True, False)
     assert run.labels == ["blue", "green", "red"]
-    assert run.config.settings.backbone == "starter", "another run can go on from it"
+    assert run.config.settings.backbone == SMALL, "another run can go on from it"
     assert run.openvino_path.is_file()
     assert run.config.name == "Colours"
     origin = origin_of(run)
     assert origin is not None
     assert origin.file == "colours.zip"
-    assert origin_of(trained("frozen")) is None
+    assert origin_of(trained("small")) is None
     photos = sorted(trained_photos().rglob("*.jpg"))[::9]
-    before, after = (list(predict(one, photos)) for one in (trained("frozen"), run))
+    before, after = (list(predict(one, photos)) for one in (trained("small"), run))
     for first, second in zip(before, after, strict=True):
         assert first.label == second.label
         assert first.confidence == pytest.approx(second.confidence, abs=1e-4)
@@ -86,7 +89,7 @@ def test_a_zip_of_ours_comes_back_and_answers_as_before(workspace: Path, tmp_pat
 
 
 def test_a_file_tells_of_itself_before_it_is_opened(workspace: Path, tmp_path: Path) -> None:
-    bare = inspect_model(trained("frozen").model_path)
+    bare = inspect_model(trained("small").model_path)
     assert (bare.member, bare.classes, bare.image_size, bare.outputs, bare.ours) == (
         "", None, 32, 3, True,
     )  # fmt: skip
@@ -106,7 +109,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "hdf5": (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99)), r"\.save\('model\.keras'\)"),
     "litert": (lambda path: path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(99)), "LiteRT"),
     "a torn zip": (
-        lambda path: path.write_bytes(trained("frozen").model_path.read_bytes()[:5000]),
+        lambda path: path.write_bytes(trained("small").model_path.read_bytes()[:5000]),
         "damaged or cut off",
     ),
     "a zip without a model": (lambda path: zipped(path, a__txt=b"a"), "no .keras file"),
@@ -172,7 +175,7 @@ def test_what_is_no_safe_model_is_refused_before_it_is_opened(
 )
 def test_class_names_have_to_fit(classes: list[str] | None, sentence: str, workspace: Path) -> None:
     with pytest.raises(InputError, match=sentence):
-        adopt_model(trained("frozen").model_path, classes=classes)
+        adopt_model(trained("small").model_path, classes=classes)
 
 
 def test_a_model_that_takes_too_long_or_is_not_wanted_any_more_is_given_up(
@@ -274,10 +277,10 @@ def test_weights_without_measure_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_model_that_keras_cannot_open_is_refused(tmp_path: Path) -> None:
-    shutil.copy(trained("frozen").model_path, tmp_path / "whole.keras")
+    shutil.copy(trained("small").model_path, tmp_path / "whole.keras")
     with zipfile.ZipFile(tmp_path / "whole.keras") as archive:
         weights = archive.read("model.weights.h5")
-        config = archive.read("config.json").replace(b'"filters": 24', b'"filters": 25')
+        config = archive.read("config.json").replace(b'"filters": 48', b'"filters": 49')
     zipped(tmp_path / "received.keras", config__json=config, metadata__json=b"{}",
            model__weights__h5=weights)  # fmt: skip
     with pytest.raises(InputError, match="cannot be opened"):

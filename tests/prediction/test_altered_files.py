@@ -17,11 +17,13 @@ from translearn_core.prediction.predict import Prediction, open_predictor, predi
 from translearn_core.runs import Run
 from translearn_core.runs.model_files import COPY, FILE, KERAS, REFERENCE, altered_files
 
+pytestmark = pytest.mark.usefixtures("small_backbone")
+
 
 @pytest.fixture
 def run(tmp_path: Path, workspace: Path) -> Run:
     """A trained run to be changed."""
-    return Run(shutil.copytree(trained("frozen").folder, tmp_path / "run"))
+    return Run(shutil.copytree(trained("small").folder, tmp_path / "run"))
 
 
 def photos() -> list[Path]:
@@ -35,7 +37,7 @@ def answers(run: Run) -> list[Prediction]:
 @lru_cache(maxsize=1)
 def answers_of_the_whole() -> list[Prediction]:
     """What the run answers that nobody changed."""
-    return answers(trained("frozen"))
+    return answers(trained("small"))
 
 
 def change(path: Path, how: str) -> None:
@@ -109,5 +111,5 @@ def test_a_run_without_hashes_answers_as_before(content: bytes | None, run: Run)
     assert answers(run) == expected
     change(run.folder / COPY[1], "cut")
     if run.model_path.is_file():
-        shutil.copyfile(trained("frozen").model_path, run.model_path)
+        shutil.copyfile(trained("small").model_path, run.model_path)
     assert [answer.label for answer in answers(run)] == [answer.label for answer in expected]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.small_backbone import SMALL
 from translearn_core import backbones, cli
 from translearn_core.backbones import freezing
 from translearn_core.graph.assembly import build_head, split_at
@@ -39,11 +40,12 @@ def test_the_articles_network_is_vgg16_with_1024_units_on_frozen_blocks() -> Non
     assert [layer.units for layer in head.layers if hasattr(layer, "units")] == [1024, 6]
 
 
+@pytest.mark.usefixtures("small_backbone")
 def test_the_articles_preset_trains_evaluates_and_predicts(
     colour_photos: Path, workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
-    options = ["--preset", "article", "--backbone", "starter", "--set", "image_size=32"]
+    options = ["--preset", "article", "--backbone", SMALL, "--set", "image_size=32"]
     assert (
         cli.main(["train", str(colour_photos), *options, "--run-dir", str(folder), "--json"]) == 0
     )

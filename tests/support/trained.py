@@ -31,7 +31,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "tuned": {
         "backbone": "starter",
         "freeze": -1,
-        "epochs": 40,
+        "epochs": 20,
         "augmentation": "none",
         "head": "linear",
     },

@@ -14,6 +14,8 @@ from PIL import Image
 
 from tests.support.app import ROOT, assert_well, open_app, words
 from translearn_core import datasets, jobs
+from translearn_core.datasets.photos_without_class import write_loose
+from translearn_core.datasets.unsorted import write_unsorted
 from translearn_core.jobs.inline import InlineRunner
 from translearn_core.recipe.techniques import TECHNIQUES
 from translearn_core.runs import study
@@ -109,13 +111,57 @@ def test_a_set_of_stacks_is_read_anew_by_another_page(tmp_path: Path) -> None:
 
 
 def test_data_set_with_one_class_cannot_be_trained_and_says_why(dataset: datasets.Dataset) -> None:
-    datasets.remove_class(dataset, "blue")
+    by_hand = datasets.create_dataset("By hand")
+    photos = dataset.photos[dataset.photos["class_name"] == "blue"]
+    datasets.add_photos(
+        by_hand, "blue", [(one.file, dataset.photo_path(one.path)) for one in photos.itertuples()]
+    )
 
-    app = open_app("photos", data=dataset.id)
+    app = open_app("photos", data=by_hand.id)
 
     assert_well(app)
     assert app.button(key="train").disabled
     assert app.info
+
+
+@pytest.mark.parametrize("kind", ["one class", "loose", "unsorted"])
+def test_what_nobody_sorted_leads_to_sorting_from_every_page(
+    kind: str, dataset: datasets.Dataset
+) -> None:
+    """One sentence and one button, the same in the bar, on Photos, Train and the check; with undo."""
+    datasets.remove_class(dataset, "red *stars*")
+    if kind != "one class":
+        names = [str(path) for path in dataset.photos["path"]]
+        datasets.sort_photos(dataset, dict.fromkeys(names[:-2], ""))
+    if kind == "loose":
+        rows = datasets.read_unsorted(dataset)
+        with dataset.locked():
+            write_loose(dataset, rows.assign(listed=rows["file"]))
+            write_unsorted(dataset, rows[:0])
+    before, n = dataset.counts.to_dict(), 12 if kind == "one class" else 10
+    said = "All 12 photos are in one class, blue" if n == 12 else "10 photos are not sorted"
+    for page in ("photos", "train", "feasible"):
+        app = open_app(page, data=dataset.id)
+        assert_well(app)
+        assert said in words(app)
+        assert not app.info, "nothing says another thing"
+        offered = app.button(key=f"go_sort_{'dataset' if page == 'photos' else page}")
+        assert offered.label == "Sort photos"
+        if page != "train":  # whose bar shows no next action
+            assert app.button(key="next_sort").label == offered.label
+
+    for key in ("go_sort_dataset", "next_sort"):
+        app = open_app(data=dataset.id)
+        with jobs.use_runner(InlineRunner(lambda job: job.update_state(state="finished"))):
+            app.button(key=key).click().run()
+            app.switch_page("pages/sort.py").run()
+        assert_well(app)
+        assert len(datasets.read_unsorted(dataset)) == n
+        if kind != "unsorted":  # else nothing was changed
+            app.button(key="sort_put_back").click().run()
+            assert_well(app)
+            assert said in words(app)
+            assert dataset.counts.to_dict() == before
 
 
 def test_what_belongs_together_is_chosen_on_the_photos_page(

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from tests.support.app import assert_well, open_app, words
 from tests.support.drawing import draw_photo, make_zip
 from translearn_core import datasets, trash
+from translearn_core.datasets.kept_upload import waiting_uploads
 from translearn_core.datasets.tasks import tasks_of
 
 
@@ -52,6 +53,14 @@ def settle(app: AppTest) -> None:
     raise AssertionError("the import does not end")
 
 
+def there_and_back(app: AppTest) -> None:
+    """By the links of the bar, whose addresses name no upload."""
+    app.query_params.clear()
+    app.switch_page("pages/train.py").run()
+    assert "First you need photos" in words(app)
+    app.switch_page("pages/photos.py").run()
+
+
 def test_a_folder_that_was_left_out_is_asked_about_and_read_again(tmp_path: Path) -> None:
     app = open_app()
     drop(app, ("p.zip", archive(tmp_path / "p.zip", "ash", "oak", "unsorted")))
@@ -75,10 +84,51 @@ def test_photos_in_no_class_folder_can_be_sorted_here(tmp_path: Path) -> None:
     app = open_app()
     drop(app, ("p.zip", make_zip(tmp_path / "p.zip", photos).read_bytes()))
     assert datasets.list_datasets() == []
-    app.button(key="reading_sort").click()
+    app.button(key="go_sort_upload").click()
     settle(app)
     (dataset,) = datasets.list_datasets()
     assert len(datasets.read_unsorted(dataset)) == 4
+
+
+def test_what_was_chosen_about_an_upload_is_kept(tmp_path: Path) -> None:
+    """From the form of the import, over reruns, another page and back, and in another session."""
+    photos = {f"{n}.jpg": draw_photo(n) for n in range(4)}
+
+    def chosen() -> tuple[AppTest, str]:
+        app = open_app()
+        form = {str(one.key): one for one in (*app.text_input, *app.checkbox)}
+        (role,) = [key for key in form if key.startswith("role_out_")]
+        (keep,) = [key for key in form if key.startswith("keep_")]
+        form[role].set_value("blurred")
+        form[keep].set_value(True).run()
+        return app, role
+
+    app, role = chosen()
+    there_and_back(app)
+    assert app.text_input(key=role).value == "blurred"
+    app, role = chosen()
+    drop(app, ("p.zip", make_zip(tmp_path / "p.zip", photos).read_bytes()))
+
+    def level(app: AppTest) -> Any:
+        return next(one for one in app.selectbox if one.key and one.key.endswith("_level"))
+
+    level(app).set_value("inner").run()
+    there_and_back(app)
+    assert level(app).value == "inner"
+    other = open_app()
+    assert all(one.value == "" for one in other.text_input), "the next import begins without any"
+    (go_on,) = [one for one in other.button if str(one.key).startswith("go_on_")]
+    go_on.click().run()
+    assert level(other).value == "inner"
+    (upload,) = waiting_uploads(tmp_path / "home" / "uploads")
+    assert upload.choices == datasets.ImportChoices(
+        roles=(("blurred", "out"),), classes="inner", keep_positions=True
+    )
+    other.button(key="go_sort_upload").click()
+    settle(other)
+    (dataset,) = datasets.list_datasets()
+    assert datasets.ImportChoices.from_text(dataset.record.choices).keep_positions
+    assert not [one for one in open_app().button if str(one.key).startswith("go_on_")]
 
 
 def test_what_was_added_since_goes_to_the_bin_with_the_set_that_is_read_anew(
@@ -91,12 +141,14 @@ def test_what_was_added_since_goes_to_the_bin_with_the_set_that_is_read_anew(
     added = datasets.add_photos(dataset, "DCIM", new_photos)
     datasets.exclude_photos(dataset, added.paths[:1])
     app.run()
+    (level,) = [one for one in app.selectbox if one.key and one.key.endswith("_level")]
+    level.set_value("outer").run()
     assert "goes to the bin" in words(app)
-    app.button(key="reading_sort").click()
+    app.button(key="reading_again").click()
     settle(app)
     (entry,) = trash.entries()
     (new,) = datasets.list_datasets()
-    assert len(datasets.read_unsorted(new)) == 3
+    assert len(new.photos) == 3
     old = datasets.Dataset(trash.put_back(entry))
     assert len(old.photos) == 4
     assert len(datasets.read_excluded(old)) == 1
@@ -111,7 +163,7 @@ def test_why_an_upload_cannot_be_sorted_is_said(
     assert [one.value for one in app.info] == []  # the preview says why
     (kept,) = (tmp_path / "home" / "uploads").glob("*/archive/*")
     make_zip(kept, {f"{n}.jpg": b"no photo" for n in range(4)})
-    app.button(key="reading_sort").click()
+    app.button(key="go_sort_upload").click()
     settle(app)
     assert any("No photo could be taken" in one.value for one in app.info)
     (level,) = [one for one in app.selectbox if one.key and one.key.endswith("_level")]

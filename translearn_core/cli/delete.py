@@ -9,7 +9,7 @@ import typer
 
 from translearn_core.cli.app import app
 from translearn_core.config import home
-from translearn_core.errors import InputError
+from translearn_core.errors import InputError, SourceError
 from translearn_core.i18n import _
 
 
@@ -22,7 +22,6 @@ def delete(
 ) -> None:
     """Delete a run, a search or a data set for good; without NAME, list those that are damaged."""
     from translearn_core import datasets, runs
-    from translearn_core.errors import SourceError
     from translearn_core.runs.in_use import delete_unused_dataset
 
     if not name:

@@ -75,6 +75,14 @@ from translearn_core.datasets.recordings import (
 from translearn_core.datasets.sources import allowed_folder, source_folders, unpacked
 from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
 from translearn_core.datasets.teaching_sets import TEACHING_SETS, make_teaching_set
+from translearn_core.datasets.to_sort import (
+    Taken,
+    ToSort,
+    can_put_back,
+    find_to_sort,
+    put_back,
+    take_to_sort,
+)
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
 from translearn_core.datasets.unsorted import NoClasses, WithUnsorted, read_unsorted
 from translearn_core.imaging.decode import (
@@ -111,6 +119,8 @@ __all__ = [
     "Trap",
     "Progress",
     "Stacks",
+    "Taken",
+    "ToSort",
     "WithUnsorted",
     "add_photos",
     "add_source",
@@ -120,6 +130,7 @@ __all__ = [
     "assign_groups",
     "ASIDE",
     "assign_splits",
+    "can_put_back",
     "chained_classes",
     "check_ready",
     "class_rule",
@@ -135,6 +146,7 @@ __all__ = [
     "exclude_photos",
     "excluded_file",
     "find_stacks",
+    "find_to_sort",
     "find_unlabelled",
     "forget_groups",
     "frame_name",
@@ -162,6 +174,7 @@ __all__ = [
     "names_class_folders",
     "open_dataset",
     "open_unlabelled",
+    "put_back",
     "read_dismissed",
     "read_excluded",
     "read_loose",
@@ -176,6 +189,7 @@ __all__ = [
     "set_groups",
     "sort_photos",
     "take_loose",
+    "take_to_sort",
     "single_recordings",
     "source_folders",
     "split_leaks",

@@ -160,8 +160,9 @@ def import_files(
 
 def create_dataset(name: str) -> Dataset:
     """Make an empty data set; photos come by `add_photos`."""
+    record = new_record(tidy(name) or _("My photos")).model_copy(update={"begun_empty": True})
     with new_folder() as folder:
-        return publish(folder, new_record(tidy(name) or _("My photos")))
+        return publish(folder, record)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,8 @@ _PAGE_SETTINGS = ("role", "classes", "names")
 
 class Upload(BaseModel):
     """upload.json: the name for people; an archive, files, or a folder of this machine (and
-    whether its photos are used in place); and the name of the table, empty for none."""
+    whether its photos are used in place); the name of the table, empty for none; and what was
+    chosen so far: `choices` as `ImportChoices.as_text`, `columns` of the table."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -60,6 +61,8 @@ class Upload(BaseModel):
     source: str = ""
     in_place: bool = False
     table: str = ""
+    choices: str = ""
+    columns: TableChoices = TableChoices()
 
 
 class KeptUpload:
@@ -87,6 +90,23 @@ class KeptUpload:
     def table(self) -> Path | None:
         """The table of labels."""
         return self.folder / "table" / self.content.table if self.content.table else None
+
+    @property
+    def choices(self) -> ImportChoices:
+        """What was chosen so far."""
+        return ImportChoices.from_text(self.content.choices)
+
+    def remember(self, choices: ImportChoices, columns: TableChoices) -> None:
+        """Keep what is chosen, for whoever comes back to it before it is read.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        update = {"choices": choices.as_text(), "columns": columns}
+        content = self.content.model_copy(update=update)
+        if content != self.content:
+            self.content = content
+            _write(self.folder, content)
 
     @property
     def root(self) -> Path:
@@ -190,7 +210,8 @@ class KeptUpload:
     def drop_table(self) -> None:
         """Take the table away."""
         shutil.rmtree(self.folder / "table", ignore_errors=True)
-        self.content = self.content.model_copy(update={"table": ""})
+        update = {"table": "", "columns": TableChoices()}
+        self.content = self.content.model_copy(update=update)
         _write(self.folder, self.content)
 
 
@@ -203,6 +224,7 @@ def receive_upload(
     source: Path | None = None,
     in_place: bool = False,
     tables: Sequence[tuple[str, BinaryIO]] = (),
+    choices: ImportChoices | None = None,
     received: Callable[[int, str], None] | None = None,
 ) -> KeptUpload:
     """Move what a page was given to the disk, one by one.
@@ -212,6 +234,7 @@ def receive_upload(
         archive, files: a name, or pairs of a relative name, and the file.
         source: a folder of this machine, in place of both.
         tables: a table of labels, or those of a camera trap package.
+        choices: what was chosen about it.
         received: called with the number and the name of each file.
 
     Raises:
@@ -247,6 +270,7 @@ def receive_upload(
         source=str(source) if source is not None else "",
         in_place=in_place,
         table=safe_name(tables[0][0]) if tables else "",
+        choices=choices.as_text() if choices is not None else "",
     )
     _write(folder, content)
     return KeptUpload(folder)
@@ -262,6 +286,15 @@ def removed_unless_asked(folder: Path, *, stop: StopCheck) -> Iterator[None]:
         if not (isinstance(error, SourceError) and not stop() and _may_be_asked(folder)):
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def waiting_uploads(folder: Path) -> list[KeptUpload]:
+    """The uploads in a folder that wait for an answer, or are being read, by their names."""
+    found = []
+    for one in folder.glob(f"*/{_NAME}"):
+        with suppress(SourceError):  # it was taken away
+            found.append(KeptUpload(one.parent))
+    return sorted(found, key=lambda upload: (upload.name, upload.folder))
 
 
 def _may_be_asked(folder: Path) -> bool:

@@ -18,6 +18,7 @@ from translearn_core import jobs, quotas
 from translearn_core.errors import InputError, StorageError
 from translearn_core.export import formats
 from translearn_core.export.formats import Format
+from translearn_core.export.make import make_export
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Job, JobConfig, JobState, Kind, Run
@@ -75,8 +76,6 @@ def request_stop(run: Run, row: Format) -> None:
 
 def work(job: Job, monitor: Monitor) -> bool:
     """Make the export of a job, see `jobs.background.Work`."""
-    from translearn_core.export.make import make_export
-
     tidy(job)
     config = job.read_config(ExportConfig)
     make_export(Run(config.run), formats.get_format(config.format), monitor)

@@ -31,6 +31,7 @@ from translearn_core.datasets import decode_photo
 from translearn_core.errors import PhotoError, TransLearnError
 from translearn_core.export.one_file import read_parts
 from translearn_core.export.preprocess import prepare
+from translearn_core.export.teachable import HALF_RANGE, SIDE, read_model
 from translearn_core.export.writers import test_photos
 from translearn_core.i18n import _
 from translearn_core.imaging.square import Fit
@@ -352,8 +353,6 @@ def run_teachable(
 
     Other arguments, returns: as `run_program`.
     """
-    from translearn_core.export.teachable import HALF_RANGE, SIDE, read_model
-
     del log  # it has nothing to say
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     model = read_model(folder / "model.json")

@@ -25,9 +25,12 @@ from translearn_core import datasets
 from translearn_core.arrays import Floats, Ints
 from translearn_core.errors import RunError, SourceError
 from translearn_core.evaluation.dense_head import DenseHead
+from translearn_core.export import litert, teachable
 from translearn_core.export.multi_head import merge
 from translearn_core.export.one_file import write_page
 from translearn_core.export.page_words import page_script
+from translearn_core.graph.engine import convert_to_openvino, keep_one_output
+from translearn_core.graph.onnx_writer import write_onnx as write_onnx_graph
 from translearn_core.runs import Run
 from translearn_core.runs.model_files import COPY, altered_files
 from translearn_core.runs.predictions import read_predictions
@@ -80,8 +83,6 @@ def write_keras(source: ExportSource, path: Path) -> None:
 
 def write_openvino(source: ExportSource, path: Path) -> None:
     """The OpenVINO copy of the run, or a new one where there is none."""
-    from translearn_core.graph.engine import convert_to_openvino, keep_one_output
-
     own = source.run.openvino_path
     if source.heads or not own.is_file() or altered_files(source.run, *COPY):
         convert_to_openvino(source.model, path)
@@ -91,9 +92,7 @@ def write_openvino(source: ExportSource, path: Path) -> None:
 
 def write_onnx(source: ExportSource, path: Path) -> None:
     """ONNX, by `graph.onnx_writer`."""
-    from translearn_core.graph.onnx_writer import write_onnx as write
-
-    write(source.model, path)
+    write_onnx_graph(source.model, path)
 
 
 def write_saved_model(source: ExportSource, path: Path) -> None:
@@ -113,22 +112,16 @@ def write_saved_model(source: ExportSource, path: Path) -> None:
 
 def write_litert(source: ExportSource, path: Path) -> None:
     """LiteRT in float32."""
-    from translearn_core.export import litert
-
     litert.write_float32(source.model, path)
 
 
 def write_litert_float16(source: ExportSource, path: Path) -> None:
     """LiteRT with kernels in float16."""
-    from translearn_core.export import litert
-
     litert.write_float16(source.model, path)
 
 
 def write_litert_int8(source: ExportSource, path: Path) -> None:
     """LiteRT in int8, calibrated on training photos."""
-    from translearn_core.export import litert
-
     photos, fit = training_photos(source.run), source.run.read_labels().fit
     litert.write_int8(source.model, path, photos, fit=fit, widths=source.widths)
 
@@ -160,8 +153,6 @@ def write_html(source: ExportSource, path: Path) -> None:
 
 def write_teachable(source: ExportSource, path: Path) -> None:
     """As Teachable Machine writes a model."""
-    from translearn_core.export import teachable
-
     name = source.run.config.name or source.run.config.dataset_name or source.run.id
     teachable.write_model(source.model, path, name=name, classes=source.run.labels)
     teachable.check_model(source.model, path)

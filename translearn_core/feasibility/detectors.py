@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -42,14 +41,13 @@ from translearn_core.datasets.manifest_checks import (
     find_too_few,
     find_torn_groups,
 )
+from translearn_core.evaluation.mirrors import Lookalike
+from translearn_core.feasibility import giveaways
+from translearn_core.feasibility.giveaways import Giveaway
+from translearn_core.feasibility.label_errors import LabelError, find_label_errors
+from translearn_core.feasibility.shortcuts import Shortcut, find_shortcuts
+from translearn_core.imaging.origin import read_origin
 from translearn_core.imaging.stats import MIN_DETAIL, unpack_colour_thumbnails
-
-if TYPE_CHECKING:
-    from translearn_core.evaluation.mirrors import Lookalike
-    from translearn_core.feasibility.giveaways import Giveaway
-    from translearn_core.feasibility.label_errors import LabelError
-    from translearn_core.feasibility.shortcuts import Shortcut
-
 
 _NEIGHBOURS = 5
 _FEWEST_FOR_OUTLIERS = 8
@@ -107,8 +105,6 @@ class Evidence:
     @cached_property
     def suspects(self) -> list[LabelError]:
         """Labels that may be wrong; none without probabilities."""
-        from translearn_core.feasibility.label_errors import find_label_errors
-
         if self.probabilities is None:
             return []
         return find_label_errors(
@@ -118,16 +114,11 @@ class Evidence:
     @cached_property
     def shortcuts(self) -> list[Shortcut]:
         """Properties that predict a class."""
-        from translearn_core.feasibility.shortcuts import find_shortcuts
-
         return find_shortcuts(self.photos, self.labels, self.groups)
 
     @cached_property
     def giveaways(self) -> list[Giveaway]:
         """What each feature of the files alone achieves."""
-        from translearn_core.feasibility import giveaways
-        from translearn_core.imaging.origin import read_origin
-
         rows = giveaways.choose_rows(self.labels)
         groups = np.arange(len(self.labels)) if self.groups is None else self.groups
         copies = np.arange(len(self.labels)) if self.copies is None else self.copies

@@ -35,6 +35,7 @@ from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file, write_atomically
 from translearn_core.errors import InputError, TransLearnError, WeightsError
 from translearn_core.graph.gpus import count_gpus
+from translearn_core.graph.onnx_writer import write_onnx
 
 logger = logging.getLogger(__name__)
 
@@ -348,8 +349,6 @@ def convert_checked(
 
 def _convert_graph(model: Any, path: Path) -> None:
     """Converts with our ONNX writer, for the layers it supports; a fifth of the time of tracing."""
-    from translearn_core.graph.onnx_writer import write_onnx
-
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.stem}.{secrets.token_hex(6)}.tmp.onnx")
     try:

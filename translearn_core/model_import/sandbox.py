@@ -14,6 +14,7 @@ import contextlib
 import json
 import logging
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,6 @@ def examine(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keras_version(path: Path) -> str:
-    import zipfile
-
     try:
         with zipfile.ZipFile(path) as archive:
             return str(json.loads(archive.read("metadata.json"))["keras_version"])[:40]
@@ -105,8 +104,6 @@ def check_weights(path: Path, most_bytes: int) -> int:
     Raises:
         InputError: the weights are refused or damaged.
     """
-    import zipfile
-
     import h5py
 
     with zipfile.ZipFile(path) as archive:
@@ -136,8 +133,6 @@ def check_units(path: Path, weight_bytes: int) -> None:
     Raises:
         InputError: the message names the layer.
     """
-    import zipfile
-
     with zipfile.ZipFile(path) as archive:
         pending: list[Any] = [json.loads(archive.read("config.json"))]
     while pending:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from translearn_core.arrays import Array
 from translearn_core.datasets import decode_photo
@@ -127,8 +128,6 @@ def explain_photo(predictor: Predictor, source: Path | bytes, *, side: int = 720
 
 def _picture(photo: Array, side: int) -> Array:
     """The photo `(h, w, 3)`, shrunk to at most `side` pixels a side."""
-    from PIL import Image
-
     image = Image.fromarray(photo)
     image.thumbnail((side, side))
     return np.asarray(image)
@@ -282,8 +281,6 @@ def over_photo(heat: Array, width: int, height: int, fit: Fit) -> Array:
 
 def enlarge(heat: Array, height: int, width: int) -> Array:
     """A heat map at another size, `(height, width) float32`, smoothly."""
-    from PIL import Image
-
     image = Image.fromarray(np.asarray(heat, np.float32))
     resized = image.resize((width, height), Image.Resampling.BICUBIC)
     return np.clip(np.asarray(resized, np.float32), 0.0, 1.0)

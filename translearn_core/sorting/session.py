@@ -438,6 +438,11 @@ class Sorting:
         self._clear()
 
 
+def has_decisions(dataset: Dataset) -> bool:
+    """Whether sorting its photos was begun."""
+    return bool(_read_journal(dataset))
+
+
 def _read_journal(dataset: Dataset) -> list[Decision]:
     """The decisions; none where the file is missing or damaged: the classes stay as they are."""
     try:

@@ -20,7 +20,7 @@ from translearn_core.fitting.plan import Network, Plan
 from translearn_core.monitor import Monitor
 
 if TYPE_CHECKING:
-    from translearn_core.fitting.fit import Fitted
+    from translearn_core.fitting.rules import Fitted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,8 @@ class TrainingSet:
             rows, and features may be others than those that the saved network makes.
         joined: what it learns from once more, validation photos included; None: it does not,
             because these photos are to tell what became of the old domain.
+        anew: whether the head then begins afresh, over all epochs: what it learned before was of
+            other answers.
         own_features: what the saved network makes of the run's own photos, by row; None where
             that is what stands in the run's data.
         change: what the saved network's weights differ by from the plan's.
@@ -39,6 +41,7 @@ class TrainingSet:
 
     data: TrainingData
     joined: TrainingData | None
+    anew: bool = False
     own_features: FeatureSource | None = None
     change: WeightChange | None = None
 

@@ -23,15 +23,16 @@ from translearn_core.fitting.head import (
     learns_from_validation,
     refits,
 )
-from translearn_core.fitting.linear import join, learn_linear
+from translearn_core.fitting.linear import LinearHalf, join, learn_linear
 from translearn_core.fitting.plan import Plan
-from translearn_core.monitor import Monitor
+from translearn_core.monitor import Monitor, Silent
 from translearn_core.techniques.base import Techniques, TrainingSet
 
 REFIT_PART = 0.25
 """Part of the epochs in which a head goes on, with the validation photos, where a linear half has
 learned from these already. A head of its own begins anew and learns over all epochs: from few photos
-it is better by that, beside a linear half it is not (docs/experiments/head.md)."""
+it is better by that, beside a linear half it is not (docs/experiments/head.md), unless answers that it
+learned have changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ def learn_head(
         return learned
     joins = training.joined is not None and learns_from_validation(plan, training.data)
     try:
-        half = learn_linear(plan, training.data, monitor, with_validation=joins)
+        half = _learn_linear(plan, training, monitor, joins)
         both = join(plan, learned.head, half, learned.validation)
         unseeing = both.head if keeps_unseeing else None
         if keeps_unseeing and joins:
@@ -106,6 +107,19 @@ def learn_head(
         refitted=learned.refitted or joins,
         unseeing=unseeing,
     )
+
+
+def _learn_linear(plan: Plan, training: TrainingSet, monitor: Monitor, joins: bool) -> LinearHalf:
+    """The linear half, of the validation photos, too, if it `joins` them.
+
+    Answers that have changed meanwhile were made with them: what is said of these photos then comes
+    from a half of its own, which learned the answers before.
+    """
+    if not joins or not training.anew or training.joined is None:
+        return learn_linear(plan, training.data, monitor, with_validation=joins)
+    before = learn_linear(plan, training.data, monitor, with_validation=False)
+    half = learn_linear(plan, training.joined, monitor, with_validation=False)
+    return replace(half, held_out=before.held_out)
 
 
 def _learn_hidden(
@@ -139,7 +153,7 @@ def _learn_hidden(
     kept = head.get_weights()
     if epochs is None:
         epochs = count_epochs(plan, data)
-    if has_linear_half(plan):
+    if has_linear_half(plan) and not training.anew:
         epochs = math.ceil(epochs * REFIT_PART)
     else:
         head.set_weights(start)  # the same model: its graph is there already
@@ -156,18 +170,8 @@ def _learn_hidden(
     return replace(first, validation=last, refitted=True), own_way
 
 
-class _Rounds(Monitor):
+class _Rounds(Silent):
     """Shows the rounds of a second fit as progress: no photo judges them, so they are no curve."""
-
-    def __init__(self, inner: Monitor) -> None:
-        self._inner = inner
-
-    @property
-    def stop_requested(self) -> bool:
-        return self._inner.stop_requested
-
-    def warning(self, text: str) -> None:
-        self._inner.warning(text)
 
     def event(self, kind: str, **fields: Any) -> None:
         if kind == "epoch":

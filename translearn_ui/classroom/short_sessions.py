@@ -1,7 +1,7 @@
 """Pages that were closed, kept for a short while in case that they come back.
 
 Owns: letting them go when that is over, with what was uploaded to them, and giving the memory back to the
-system. Streamlit itself lets them go when the next page is closed, which after a lesson is never.
+system. Streamlit itself lets them go when the next page is closed, which after a class is never.
 Leaves to others: pages that are open.
 """
 

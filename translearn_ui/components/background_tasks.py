@@ -24,7 +24,7 @@ import streamlit as st
 from translearn_core import spaces
 from translearn_core.i18n import _
 from translearn_ui.components import format
-from translearn_ui.shell import frame, who
+from translearn_ui.shell import frame, signed_in
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class Task:
         done, total: counted in the unit that `what` names; `total` 0 means not known yet.
         result: what the work returned, once `finished` and `error` is None.
         space: whose work it is; nobody else finds it.
+        upload: the folder of the upload that it reads; empty where it reads none.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Task:
     error: Exception | None = None
     result: Any = None
     space: Path | None = None
+    upload: str = ""
 
     def report(self, done: int, total: int, what: str) -> None:
         """Take down how far the work has come; a new `what` starts a new stage."""
@@ -89,9 +91,9 @@ class Task:
         return " · ".join(parts)
 
 
-def start(title: str, work: Callable[[Task], Any]) -> Task:
+def start(title: str, work: Callable[[Task], Any], *, upload: str = "") -> Task:
     """Start `work(task)` in a thread and return its task at once."""
-    task = Task(id=secrets.token_hex(4), title=title, space=spaces.current())
+    task = Task(id=secrets.token_hex(4), title=title, space=spaces.current(), upload=upload)
     context = spaces.own_context()
 
     def run() -> None:
@@ -119,6 +121,11 @@ def find(task_id: str | None) -> Task | None:
     return task if task is not None and task.space == spaces.current() else None
 
 
+def reads(upload: str) -> bool:
+    """Whether an upload is being read."""
+    return any(one.upload == upload and not one.finished for one in list(_tasks.values()))
+
+
 def forget(task: Task) -> None:
     """Drop a task whose end has been seen."""
     with _lock:
@@ -127,7 +134,7 @@ def forget(task: Task) -> None:
 
 def show(task: Task) -> None:
     """Show a task's progress with a way to cancel it; the page runs again when it has ended."""
-    every_s = LOOK_IN_CLASS_S if who.is_class() else LOOK_S
+    every_s = LOOK_IN_CLASS_S if signed_in.is_class() else LOOK_S
     st.fragment(_show, run_every=every_s)(task)
 
 

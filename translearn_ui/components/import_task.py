@@ -19,9 +19,37 @@ TRIED = "import_tried"
 no more."""
 
 
+_RUNNING = "import_running"
+_WAITING = "import_waiting"
+"""Of the session: the task, and the upload in the URL, for who comes back from another page."""
+
+
+def take_up() -> None:
+    """Take up again what this session was bringing in before it went to another page."""
+    task = background_tasks.find(st.session_state.get(_RUNNING))
+    if task is not None and "task" not in st.query_params:
+        st.query_params["task"] = task.id
+    upload = st.session_state.get(_WAITING, "")
+    if upload and UPLOAD not in st.query_params and (home() / "uploads" / upload).is_dir():
+        st.query_params[UPLOAD] = upload
+
+
+def go_on_with(upload: str) -> None:
+    """Ask about an upload that waits."""
+    st.session_state[_WAITING] = st.query_params[UPLOAD] = upload
+
+
+def let_go() -> None:
+    """The upload is read, or wanted no more."""
+    st.query_params.pop(UPLOAD, None)
+    st.session_state.pop(_WAITING, None)
+
+
 def begin(task: background_tasks.Task) -> None:
     """Keep the task in the URL and show the page anew."""
-    st.query_params["task"] = task.id
+    st.session_state[_RUNNING] = st.query_params["task"] = task.id
+    if UPLOAD in st.query_params:
+        st.session_state[_WAITING] = st.query_params[UPLOAD]
     st.rerun()
 
 
@@ -51,9 +79,10 @@ def end(task: background_tasks.Task) -> None:
 
     background_tasks.forget(task)
     st.query_params.pop("task", None)
+    st.session_state.pop(_RUNNING, None)
     upload = st.query_params.get(UPLOAD)
-    if task.error is None or not upload or not (home() / "uploads" / upload).is_dir():
-        st.query_params.pop(UPLOAD, None)
+    if upload and (task.error is None or not (home() / "uploads" / upload).is_dir()):
+        let_go()
     if task.error is not None:
         if task.cancelled:
             st.toast(_("Stopped. Nothing was kept."), icon=":material/stop_circle:")

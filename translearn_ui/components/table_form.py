@@ -16,7 +16,7 @@ from translearn_core.datasets.table_reading import LabelTable, read_table, read_
 from translearn_core.datasets.tasks import MAIN, TableChoices, UnusedRow
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import sheets
+from translearn_ui.components import tables
 from translearn_ui.shell import frame
 
 TABLE_TYPES = ("csv", "tsv", "txt", "xlsx", "json", "jsonl")
@@ -42,6 +42,7 @@ def choose_file_column(path: Path, chosen: TableChoices, *, key: str) -> LabelTa
         index=_place(columns, chosen.file_column or _found_column(path)),
         placeholder=_("Choose a column"),
         key=f"{key}_file_column",
+        persist_state="session",
     )
     if not file_column:
         st.caption(_("First say which column names the photos."))
@@ -55,6 +56,7 @@ def choose_file_column(path: Path, chosen: TableChoices, *, key: str) -> LabelTa
                 ),
                 value=chosen.one_hot,
                 key=f"{key}_one_hot",
+                persist_state="session",
             )
             if not one_hot:
                 table = read_table(path, file_column=file_column, one_hot=False)
@@ -92,6 +94,7 @@ def choose_classes(
         ),
         placeholder=_("Choose a column"),
         key=f"{key}_main",
+        persist_state="session",
     )
     others = [name for name in table.roles.labels if name != main]
     several = chosen.several
@@ -100,6 +103,7 @@ def choose_classes(
             _("Learn the other columns, too ({names})").format(names=", ".join(others[:4])),
             value=chosen.several,
             key=f"{key}_several",
+            persist_state="session",
             help=_("One model then predicts several labels for each photo (multi-task)."),
         )
     if not main:
@@ -119,7 +123,7 @@ def show_rows(rows: Sequence[UnusedRow], table: str, *, key: str) -> None:
     ).format(n=len(rows), table=frame.plain(table))
     with st.expander(title, icon=":material/table_rows:", key=f"{key}_rows"):
         st.dataframe(
-            sheets.fit(
+            tables.fit(
                 [{"row": one.row, "name": one.name, "problem": one.problem} for one in rows]
             ),
             hide_index=True,

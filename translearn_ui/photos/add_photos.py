@@ -187,11 +187,13 @@ def _start(
                 source=source,
                 in_place=in_place,
                 tables=[(one.name, cast(BinaryIO, one)) for one in tables],
+                choices=choices,
                 received=received,
             )
             for one in (*([archive] if archive is not None else []), *tables):
                 one.close()
             adopted = TableChoices() if tables else table_in_upload.adopt_table(upload, choices)
+            upload.remember(choices, adopted)
             return kept_upload.read_upload(
                 upload,
                 choices=choices,
@@ -200,7 +202,8 @@ def _start(
                 stop=task.stop,
             )
 
-    task = background_tasks.start(_("Bringing in {name}").format(name=name), work)
+    title = _("Bringing in {name}").format(name=name)
+    task = background_tasks.start(title, work, upload=folder.name)
     st.query_params[import_task.UPLOAD] = folder.name
     for box in boxes:
         box.empty()
@@ -307,20 +310,24 @@ _ROLE_WORDS = {
 
 
 def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoices]:
-    """What names alone do not decide, folded away; returns a function that makes the choices."""
+    """What names alone do not decide, folded away; returns a function that makes the choices, for the
+    import that begins now: the next one begins without any."""
+    box = uploads.Box(f"choices_{key}")
     _tell_positions()
     with st.expander(_("How folders are read"), icon=":material/account_tree:", key=f"read_{key}"):
         level = st.selectbox(
             _("Which folders are the classes"),
             list(_LEVELS),
             format_func=lambda name: _(_LEVELS[name]),
-            key=f"level_{key}",
+            key=f"level_{box.key}",
+            persist_state="session",
         )
         named = {
             role: st.text_input(
                 _(words),
                 placeholder=_("names, with commas between them"),
-                key=f"role_{role}_{key}",
+                key=f"role_{role}_{box.key}",
+                persist_state="session",
             )
             for role, words in _ROLE_WORDS.items()
         }
@@ -329,7 +336,8 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
                 _("Encoding of the names in the archive"),
                 list(_ENCODINGS),
                 format_func=lambda name: name or _("Found out from the names"),
-                key=f"names_{key}",
+                key=f"names_{box.key}",
+                persist_state="session",
             )
             if archive
             else ""
@@ -341,13 +349,19 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             max_value=60.0,
             value=EVERY_S,
             step=0.1,
-            key=f"every_{key}",
+            key=f"every_{box.key}",
+            persist_state="session",
         )
-        keeps = st.checkbox(_("Store where photos were taken (GPS), too"), key=f"keep_{key}")
+        keeps = st.checkbox(
+            _("Store where photos were taken (GPS), too"),
+            key=f"keep_{box.key}",
+            persist_state="session",
+        )
 
     def make() -> ImportChoices:
         from translearn_core.datasets import ImportChoices
 
+        box.empty()
         roles = tuple(
             (name.strip(), role)
             for role, text in named.items()
@@ -381,14 +395,14 @@ def _folders_below(roots: list[Path]) -> list[str]:
 _RECORDED = "recorded_in"
 
 
-def is_wanted(dataset: Dataset, unsorted: int) -> bool:
+def is_wanted(dataset: Dataset, *, can_sort: bool) -> bool:
     """Whether adding photos is what comes next, or is being done with the camera.
 
     Args:
-        unsorted: how many photos wait to be sorted instead.
+        can_sort: whether photos wait to be sorted instead.
     """
     if not len(dataset.photos) or len(dataset.classes) < 2:
-        return not unsorted
+        return not can_sort
     is_camera = st.session_state.get("add_from") == "camera"
     return is_camera and st.session_state.get(_RECORDED) == dataset.id
 
@@ -472,10 +486,10 @@ def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
     box = uploads.Box("add_files")
     given = st.file_uploader(
         _("Photos or videos of {name}").format(name=name),
-        type=[*uploads.photo_types(), *uploads.video_types()],
         accept_multiple_files=True,
         key=box.key,
     )
+    uploads.want_photos(box, videos=True)
     if not ImportChoices.from_text(dataset.record.choices).keep_positions:
         _tell_positions()
     if not given:

@@ -7,12 +7,13 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
-from translearn_core.i18n import _, ngettext
+from translearn_core.i18n import _
 from translearn_ui.components import (
     dataset_actions,
     excluded_photos,
     import_task,
     look_ahead_line,
+    sort_offer,
     verdict_note,
 )
 from translearn_ui.photos import (
@@ -29,21 +30,23 @@ def show(dataset: Dataset) -> None:
     """The page of one data set."""
     ready = _why_not_ready(dataset)
     _show_title(dataset, ready)
-    unsorted = _show_unsorted(dataset)
-    if not len(dataset.photos) and not unsorted:
+    to_sort = None
+    with frame.errors_shown():
+        to_sort = sort_offer.show(dataset, key="dataset")
+    if not len(dataset.photos) and to_sort is None:
         frame.empty_state(
             title=_("No photos yet"),
             text=_("Name a class and add photos of it. Two classes are enough to begin."),
             icon=":material/add_photo_alternate:",
             key="dataset",
         )
-    elif ready and len(dataset.photos):
+    elif ready and len(dataset.photos) and not (to_sort and to_sort.is_next):
         st.info(frame.sentence(ready), icon=":material/info:")
     with (
         st.expander(
             _("Add photos"),
             icon=":material/add:",
-            expanded=add_photos.is_wanted(dataset, unsorted),
+            expanded=add_photos.is_wanted(dataset, can_sort=to_sort is not None),
             key="add",
         ),
         frame.errors_shown(),
@@ -64,21 +67,6 @@ def show(dataset: Dataset) -> None:
     edit_dataset.show_undo(dataset)
     if not ready:
         look_ahead_line.show(dataset)
-
-
-def _show_unsorted(dataset: Dataset) -> int:
-    """How many photos have no class yet, and the way to sort them; 0 where their list is damaged."""
-    n = 0
-    with frame.errors_shown():
-        n = len(datasets.read_unsorted(dataset))
-        if not n:
-            return 0
-        with st.container(key="dataset_unsorted", horizontal=True, vertical_alignment="center"):
-            text = ngettext("{n:,} photo is unsorted.", "{n:,} photos are unsorted.", n)
-            st.markdown(text.format(n=n), width="content")
-            if st.button(_("Sort them"), key="go_sort", icon=":material/filter_none:"):
-                frame.go("sort")
-    return n
 
 
 def _why_not_ready(dataset: Dataset) -> str:

@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 import streamlit as st
 
 from translearn_core.config import home
-from translearn_core.datasets import Dataset, ImportChoices
+from translearn_core.datasets import Dataset, ImportChoices, ToSort
 from translearn_core.datasets.archive_names import ENCODINGS
 from translearn_core.datasets.import_choices import ROLES
 from translearn_core.datasets.kept_upload import (
@@ -35,7 +35,14 @@ from translearn_core.datasets.tasks import MAIN, TableChoices, table_notes
 from translearn_core.errors import RunError, SourceError, StorageError
 from translearn_core.i18n import N_, _, ngettext
 from translearn_core.runs.in_use import throw_away_dataset
-from translearn_ui.components import background_tasks, bin_line, import_task, table_form, uploads
+from translearn_ui.components import (
+    background_tasks,
+    bin_line,
+    import_task,
+    sort_offer,
+    table_form,
+    uploads,
+)
 from translearn_ui.shell import frame
 
 _ROLE_WORDS = {
@@ -74,7 +81,6 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
             or notes.questions
             or notes.rows
             or (notes.table and notes.main == MAIN)  # folders beside a table
-            or len(dataset.classes) < 2
         ),
         key="reading",
     ):
@@ -93,7 +99,6 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
             if upload.table is not None
             else bool(notes.table)  # it was taken away
         )
-        may_sort = not changed and len(dataset.classes) < 2
         if changed:
             _show_preview(upload, choices, table)
             anew = _(
@@ -113,15 +118,10 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
                 if st.button(_("That is right"), key="reading_right", icon=":material/check:"):
                     forget_upload(dataset)
                     st.rerun()
-                if may_sort and _wants_sorting():
-                    return _start_sorting(upload, choices, instead_of=dataset)
                 st.caption(
                     _("What you brought in is kept until then: you need not upload it again."),
                     width="stretch",
                 )
-        if may_sort:
-            only = _("To sort here, only what you brought in first is taken.")
-            st.caption(f"{only} {_what_becomes_of(dataset)}")
     return _start_again(dataset, choices, table) if again else None
 
 
@@ -178,31 +178,26 @@ def _start_again(
     return background_tasks.start(_("Reading {name} again").format(name=dataset.name), work)
 
 
-def _wants_sorting() -> bool:
-    """The button for photos that nobody has sorted yet; whether it was pressed."""
-    return st.button(
-        _("They are not sorted: sort them here"),
-        key="reading_sort",
-        icon=":material/filter_none:",
-    )
+def _wants_sorting(upload: KeptUpload, *, is_next: bool) -> bool:
+    """The line that offers to sort the photos; whether its button was pressed."""
+    n = 0
+    with suppress(SourceError):  # the preview says what is wrong
+        n = len(_files(upload, upload.choices))
+    if not n:
+        return False
+    sentence = ToSort(photos=n, one_class="", is_next=is_next).sentence
+    return sort_offer.button(sentence, key="upload", kind="primary" if is_next else "secondary")
 
 
-def _start_sorting(
-    upload: KeptUpload, choices: ImportChoices, *, instead_of: Dataset | None = None
-) -> background_tasks.Task:
-    """Take photos as unsorted ones; the data set that they were read as goes to the bin, unless it is
-    used."""
-    is_used = instead_of is not None and bool(frame.runs_of(instead_of.id))
-
-    def work(task: background_tasks.Task) -> Dataset:
-        new = read_as_unsorted(
+def _start_sorting(upload: KeptUpload, choices: ImportChoices) -> background_tasks.Task:
+    """Take the photos of an upload as unsorted ones."""
+    return background_tasks.start(
+        _("Bringing in {name}").format(name=upload.name),
+        lambda task: read_as_unsorted(
             upload, choices=choices, progress=uploads.reporter(task), stop=task.stop
-        )
-        if instead_of is not None and not is_used:
-            _put_away(instead_of, instead=new)
-        return new
-
-    return background_tasks.start(_("Bringing in {name}").format(name=upload.name), work)
+        ),
+        upload=upload.folder.name,
+    )
 
 
 # --- an upload that is not read yet -------------------------------------------------------------
@@ -216,7 +211,7 @@ def pending_upload() -> KeptUpload | None:
     try:
         return KeptUpload(home() / "uploads" / name)
     except SourceError:
-        st.query_params.pop(import_task.UPLOAD, None)
+        import_task.let_go()
         return None
 
 
@@ -233,14 +228,18 @@ def show_page() -> None:
 
 def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
     """What is asked about an upload before it can be read; returns the task of reading it."""
+    st.title(_("How should {name} be read?").format(name=frame.plain(upload.name)), anchor=False)
     with st.container(border=True, key="reading"):
-        st.header(
-            _("How should {name} be read?").format(name=frame.plain(upload.name)), anchor=False
-        )
-        place = st.container()
-        answers = _ask(
-            upload, ImportChoices(), TableChoices(), (), key=upload.folder.name, level=True
-        )
+        place, offer = st.container(), st.container()
+        chosen, columns = upload.choices, upload.content.columns
+        questions = [
+            one
+            for one in _with_answers((), chosen)
+            if one.setting != "classes" or upload.table is not None  # asked in any case without one
+        ]
+        answers = _ask(upload, chosen, columns, questions, key=upload.folder.name, level=True)
+        if answers is not None:
+            upload.remember(*answers)
         problem = ""
         if answers is not None:
             problem = _show_preview(upload, *answers)
@@ -249,19 +248,20 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
         tried = st.session_state.setdefault(import_task.TRIED, answers)
         if asked == upload.folder.name and answers == tried and why != problem:
             place.info(frame.sentence(why), icon=":material/help:")
+        with offer:
+            if _wants_sorting(upload, is_next=not ready):
+                return _start_sorting(upload, answers[0] if answers else chosen)
         with st.container(horizontal=True):
             go = st.button(
                 _("Bring it in"),
-                type="primary",
+                type="primary" if ready else "secondary",
                 key="reading_go",
                 disabled=not ready,
                 icon=":material/arrow_forward:",
             )
-            if _wants_sorting():
-                return _start_sorting(upload, answers[0] if answers else ImportChoices())
             if st.button(_("Bring in something else"), key="reading_drop", type="tertiary"):
                 shutil.rmtree(upload.folder, ignore_errors=True)
-                st.query_params.pop(import_task.UPLOAD, None)
+                import_task.let_go()
                 st.rerun()
     if not go or answers is None:
         return None
@@ -275,6 +275,7 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
             progress=uploads.reporter(task),
             stop=task.stop,
         ),
+        upload=upload.folder.name,
     )
 
 
@@ -322,11 +323,12 @@ def _ask(
         ):
             upload.drop_table()
             st.rerun()
-        read = table_form.choose_file_column(upload.table, table, key=f"table_{key}")
+        place = f"table_{key}_{upload.content.table}"
+        read = table_form.choose_file_column(upload.table, table, key=place)
         if read is None:
             return None
         folders = _has_folders(upload, chosen)
-        answer = table_form.choose_classes(read, table, folders=folders, key=f"table_{key}")
+        answer = table_form.choose_classes(read, table, folders=folders, key=place)
         if answer is None:
             return None
         table = answer
@@ -375,6 +377,7 @@ def _ask_one(question: Question, choices: ImportChoices, *, key: str) -> ImportC
         index=options.index(question.taken),
         format_func=words,
         key=place,
+        persist_state="session",
         label_visibility="collapsed",
     )
     if value == question.taken:
@@ -386,8 +389,10 @@ def _ask_level(choices: ImportChoices, *, key: str) -> ImportChoices:
     value = st.selectbox(
         _("The classes are"),
         list(_LEVELS),
+        index=list(_LEVELS).index(choices.classes),
         format_func=lambda level: _(_LEVELS[level]),
         key=f"ask_{key}_level",
+        persist_state="session",
     )
     return choices.answered("classes", "", value)
 

@@ -9,10 +9,11 @@ import html
 
 import streamlit as st
 
+from translearn_core.config import home
 from translearn_core.i18n import _
-from translearn_ui.components import dataset_list, format, import_task
+from translearn_ui.components import background_tasks, dataset_list, format, import_task
 from translearn_ui.photos import add_photos, teaching_view
-from translearn_ui.shell import frame, who
+from translearn_ui.shell import frame, signed_in
 
 
 def show() -> None:
@@ -26,6 +27,7 @@ def show() -> None:
             )
         )
         _show_privacy()
+    _show_waiting()
     dataset_list.show(_("Continue"), most=3)
     ways, demo = st.columns([1.75, 1], gap="medium")
     with ways, st.container(border=True, key="start_ways"):
@@ -64,8 +66,29 @@ def show() -> None:
         teaching_view.show()
 
 
+def _show_waiting() -> None:
+    """The uploads that wait for an answer, each with the way to it."""
+    folder = home() / "uploads"
+    if not any(folder.glob("*/upload.json")):
+        return
+    from translearn_core.datasets.kept_upload import waiting_uploads
+
+    for upload in waiting_uploads(folder):
+        name = upload.folder.name
+        if background_tasks.reads(name):
+            continue
+        with st.container(
+            key=f"waiting_{name}", border=True, horizontal=True, vertical_alignment="center"
+        ):
+            text = _("{name} is not brought in yet: it waits for your answer.")
+            st.markdown(text.format(name=frame.plain(upload.name)), width="stretch")
+            st.button(
+                _("Continue"), key=f"go_on_{name}", on_click=import_task.go_on_with, args=(name,)
+            )
+
+
 def _show_privacy() -> None:
-    classroom = who.classroom()
+    classroom = signed_in.classroom()
     if classroom is not None:
         text = _(
             ":material/lock: Your photos stay on your teacher's machine. Your teacher can see them, other "

@@ -12,8 +12,8 @@ from translearn_core.i18n import _, ngettext
 from translearn_core.sorting.groups import LikenessTree
 from translearn_core.sorting.job import PhotoFeatures, folder_of, read_features
 from translearn_core.sorting.session import Decision, Sorting
-from translearn_ui.components import loose_photos
-from translearn_ui.shell import frame
+from translearn_ui.components import sort_offer
+from translearn_ui.shell import frame, sort_next
 from translearn_ui.sorting import bring_in, groups_view, proposals_view
 
 _TAB = "sort_tab"
@@ -117,7 +117,10 @@ def _undo(sorting: Sorting) -> None:
 def _show_end(sorting: Sorting) -> None:
     waiting = sorting.unsorted_without_features
     n = len(datasets.read_unsorted(sorting.dataset)) - waiting
-    if waiting:
+    if sort_next.is_next(sorting.dataset):
+        with frame.errors_shown():
+            sort_offer.show(sorting.dataset, key="sort", kind="primary")
+    elif waiting:
         st.caption(_("The others can be sorted once they have been looked at."))
     else:
         st.success(
@@ -135,7 +138,5 @@ def _show_end(sorting: Sorting) -> None:
 
 def _show_more(dataset: Dataset) -> None:
     """More unsorted photos."""
-    with frame.errors_shown():
-        loose_photos.show(dataset, key="sort", can_sort=False)
     with st.expander(_("Add unsorted photos"), icon=":material/add:"), frame.errors_shown():
         bring_in.show_boxes(dataset)

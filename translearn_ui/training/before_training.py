@@ -11,8 +11,8 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES
-from translearn_ui.components import run_text, verdict_note
-from translearn_ui.shell import frame
+from translearn_ui.components import run_text, sort_offer, verdict_note
+from translearn_ui.shell import frame, sort_next
 
 
 def show_other_run(dataset: Dataset) -> None:
@@ -46,7 +46,8 @@ def show_warnings(dataset: Dataset) -> str:
         datasets.check_ready(dataset)
     except TransLearnError as error:
         obstacle = error.message
-        st.error(frame.sentence(obstacle), icon=":material/error:")
+        if not _offers_sorting(dataset):
+            st.error(frame.sentence(obstacle), icon=":material/error:")
     judged = verdict_note.assess(dataset)
     few = [judged.sentence] if judged.level == "few" else []
     for text in (*few, *judged.remarks):
@@ -55,6 +56,14 @@ def show_warnings(dataset: Dataset) -> str:
     if report is not None and report.mirrors and not verdict_note.is_outdated(dataset, report):
         st.info(frame.sentence(report.mirrors), icon=":material/flip:")
     return obstacle
+
+
+def _offers_sorting(dataset: Dataset) -> bool:
+    """Show the way to sort the photos where that comes first; whether it is shown."""
+    if not sort_next.is_next(dataset):
+        return False
+    sort_offer.show(dataset, key="train", kind="primary")
+    return True
 
 
 def first_thumbnail(dataset: Dataset) -> Path | None:

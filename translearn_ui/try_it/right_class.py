@@ -172,7 +172,7 @@ def _show_filed(dataset: Dataset, filed: dict[str, Any]) -> None:
             del st.session_state[_FILED]
             st.rerun()
         if name == UNSORTED:
-            if st.button(_("Sort them"), key="try_right_sort", icon=":material/filter_none:"):
+            if st.button(_("Sort photos"), key="try_right_sort", icon=":material/filter_none:"):
                 frame.open_dataset(dataset)
                 frame.go("sort")
         elif st.button(_("Train again"), key="try_right_train", icon=":material/model_training:"):

@@ -11,9 +11,9 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.features import costs
 from translearn_core.i18n import _
-from translearn_ui.components import format, verdict_note
+from translearn_ui.components import format, sort_offer, verdict_note
 from translearn_ui.feasibility import photo_actions
-from translearn_ui.shell import frame
+from translearn_ui.shell import frame, sort_next
 
 _BACKBONE = "feasible_backbone"
 
@@ -23,6 +23,9 @@ def show(dataset: Dataset) -> None:
     try:
         datasets.check_ready(dataset)
     except TransLearnError as error:
+        if sort_next.is_next(dataset):
+            sort_offer.show(dataset, key="feasible")
+            return
         st.info(frame.plain(error.message), icon=":material/info:")
         if st.button(_("Go to the photos"), key="feasible_photos", type="primary"):
             frame.go("photos")
