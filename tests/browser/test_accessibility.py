@@ -25,7 +25,10 @@ expect = pytest.importorskip("playwright.sync_api").expect
 SHOWN = {
     "first": ".st-key-demo button",
     "photos": ".st-key-dataset_title",
-    "train": ".st-key-train_button button",
+    "waiting": ".st-key-reading_drop button",
+    "one class": ".st-key-dataset_title",
+    "train of one class": ".st-key-train_button button",
+    "train": ".st-key-train_plan",
     "done": ".st-key-live_tiles_1 button",
     "live": ".st-key-live_accuracy .tl-curve",
     "results": ".tl-verdict",
