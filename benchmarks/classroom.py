@@ -507,7 +507,10 @@ def main() -> None:
             run_turns(chosen.people or 10, chosen.runs)
             return
         with serving(home, as_class=True, environment=ENVIRONMENT) as served:
-            asyncio.run(run_class(served, chosen.people or 30, chosen.browsers, chosen.minutes))
+            try:
+                asyncio.run(run_class(served, chosen.people or 30, chosen.browsers, chosen.minutes))
+            finally:
+                _end_runs()  # whose processes outlive the server
             log = served.log.read_text("utf-8", "replace")
             _say("lines of the server's log with ERROR", str(log.count("ERROR")))
             _say("the log", str(served.log))

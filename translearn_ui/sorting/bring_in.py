@@ -42,12 +42,12 @@ def show(dataset: Dataset | None) -> None:
             "group, and soon the computer proposes a class for every other photo. You decide."
         )
     )
-    with st.container(border=True, key="sort_bring"), frame.errors_shown():
-        show_boxes(dataset)
     if dataset is not None:
         with frame.errors_shown():
             sort_offer.show(dataset, key="sort", kind="primary")
-    elif not is_recording():
+    with st.container(border=True, key="sort_bring"), frame.errors_shown():
+        show_boxes(dataset)
+    if dataset is None and not is_recording():
         with st.container(horizontal=True, vertical_alignment="center", key="sort_demo_line"):
             st.markdown(_("No photos yet?"), width="content")
             if st.button(
@@ -95,12 +95,8 @@ def show_boxes(dataset: Dataset | None) -> None:
     elif way == "folder":
         given = st.file_uploader(label, accept_multiple_files="directory", key=box.key)
     else:
-        given = st.file_uploader(
-            label,
-            type=[*uploads.photo_types(), *uploads.video_types()],
-            accept_multiple_files=True,
-            key=box.key,
-        )
+        given = st.file_uploader(label, accept_multiple_files=True, key=box.key)
+        uploads.want_photos(box, videos=True)
     if given:
         task = _start(dataset, given, archive=way == "zip")
         box.empty()
