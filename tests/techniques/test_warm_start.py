@@ -95,7 +95,7 @@ def test_a_verdict_names_the_weight_with_the_least_log_loss() -> None:
 @pytest.mark.parametrize(
     ("certainty", "class_gain", "nll"),
     [
-        (0.7, 0.1, NLL),
+        (1.6, 0.1, NLL),
         (2.5, -0.1, NLL),
         (2.5, 0.1, np.array([0.1, 0.4, 0.3, 0.35, 0.9])),
     ],

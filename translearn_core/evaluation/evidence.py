@@ -16,6 +16,8 @@ from translearn_core.arrays import Array
 
 CLEAR = 1.0
 """Standard errors that a gain has to exceed before a technique departs from plain training."""
+CERTAIN = 1.645
+"""The same for a technique that has lost on photos that were not hidden: a one-sided test at 5 %."""
 
 
 def standard_errors(gaps: Array) -> float:
@@ -33,6 +35,7 @@ class HiddenCheck:
         certainty: the gain in standard errors.
         class_gain: gain of the mean over classes, as a technique may favour large ones.
         hidden: labelled photos.
+        least: standard errors that the gain has to exceed.
     """
 
     plain: float
@@ -40,11 +43,12 @@ class HiddenCheck:
     certainty: float
     class_gain: float
     hidden: int
+    least: float = CLEAR
 
     @property
     def helps(self) -> bool:
         """Whether it is to be used."""
-        return self.certainty > CLEAR and self.class_gain > 0
+        return self.certainty > self.least and self.class_gain > 0
 
     def figures(self) -> dict[str, Any]:
         """For metrics.json."""

@@ -20,7 +20,7 @@ from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import cross_validation, linear_probe
 from translearn_core.evaluation.calibration import softmax
-from translearn_core.evaluation.evidence import HiddenCheck, standard_errors
+from translearn_core.evaluation.evidence import CERTAIN, HiddenCheck, standard_errors
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Plan
@@ -174,6 +174,7 @@ def judge_teaching(
         certainty=standard_errors(taught - plain),
         class_gain=cross_validation.mean_recall(taught - plain, labels),
         hidden=n,
+        least=CERTAIN,
     )
 
 
