@@ -9,7 +9,7 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_ui.components import bin_line
-from translearn_ui.shell import corner, frame, language_choice, start, who
+from translearn_ui.shell import class_line, frame, language_choice, signed_in, start
 
 language_choice.use()
 st.set_page_config(
@@ -23,8 +23,8 @@ st.set_page_config(
 start.once()
 page = st.navigation(frame.navigation(), position="hidden")
 frame.follow_deep_link()
-with frame.inside(), frame.errors_shown(), who.acting():
-    corner.show()
+with frame.inside(), frame.errors_shown(), signed_in.acting():
+    class_line.show()
     page.run()
     bin_line.show_undo()
 start.set_modules_aside()

@@ -27,13 +27,12 @@ import asyncio
 import io
 import os
 import random
-import re
 import statistics
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +42,7 @@ from filelock import FileLock
 from PIL import Image
 
 from benchmarks.served import PASSWORD, Served, serving
+from benchmarks.told import MARKS, Told, mark_of
 from benchmarks.visitor import NotThereError, Visitor
 from translearn_core import datasets, jobs, people, spaces
 from translearn_core.runs import Run
@@ -63,26 +63,7 @@ IMPORT_S = 120.0
 SETTLE_S = 15.0
 """The next one of those that wait imports what it needs so long."""
 ENVIRONMENT = {"TRANSLEARN_DEFAULT_BACKBONE": "starter"}
-MARKS = re.compile(r"mark\d{3}x")
 _SHOWN = ("photos", "train", "results", "try_it", "work")
-
-
-@dataclass
-class Told:
-    """What was measured and what went wrong."""
-
-    presses: list[tuple[float, float]] = field(default_factory=list)
-    """When each ended, by the monotonic clock, and what it took, in seconds."""
-    opened: list[float] = field(default_factory=list)
-    uploads: list[float] = field(default_factory=list)
-    wrong: Counter[str] = field(default_factory=Counter)
-    lost: int = 0
-    leaks: list[str] = field(default_factory=list)
-    results_read: int = 0
-    browser_uploads: list[float] = field(default_factory=list)
-    browser_presses: list[float] = field(default_factory=list)
-    browser_results: list[str] = field(default_factory=list)
-    pictures: int = 0
 
 
 @dataclass
@@ -173,11 +154,6 @@ class Pupil:
         self.told.pictures += len(statuses)
         if any(status != 200 for status in statuses):
             raise RuntimeError(f"pictures are answered with {statuses}")
-
-
-def mark_of(number: int) -> str:
-    """A word of one person."""
-    return f"mark{number:03}x"
 
 
 def photos_of(number: int) -> list[tuple[str, bytes]]:
@@ -351,7 +327,7 @@ async def _try_to_reach(pupils: Sequence[Pupil], told: Told) -> None:
 
 def _end_runs() -> str:
     """Stop what still waits or trains; how far all came."""
-    from translearn_core.jobs import doing
+    from translearn_core.jobs import activity
     from translearn_core.runs import list_runs
 
     states: Counter[str] = Counter()
@@ -359,7 +335,7 @@ def _end_runs() -> str:
         with spaces.acting_in(space):
             states.update(run.state.state for run in list_runs())
     for space in spaces.all_spaces():
-        doing.end_all_in(space)
+        activity.end_all_in(space)
     return ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
 
 
@@ -531,7 +507,10 @@ def main() -> None:
             run_turns(chosen.people or 10, chosen.runs)
             return
         with serving(home, as_class=True, environment=ENVIRONMENT) as served:
-            asyncio.run(run_class(served, chosen.people or 30, chosen.browsers, chosen.minutes))
+            try:
+                asyncio.run(run_class(served, chosen.people or 30, chosen.browsers, chosen.minutes))
+            finally:
+                _end_runs()  # whose processes outlive the server
             log = served.log.read_text("utf-8", "replace")
             _say("lines of the server's log with ERROR", str(log.count("ERROR")))
             _say("the log", str(served.log))

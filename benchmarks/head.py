@@ -116,7 +116,7 @@ def measure(name: str, backbone: str, seed: int) -> Found:
     from translearn_core.evaluation.calibration import expected_calibration_error
     from translearn_core.evaluation.linear_probe import log_loss
     from translearn_core.evaluation.ood import build_reference
-    from translearn_core.fitting.fit import predict_rows
+    from translearn_core.fitting.answers import predict_rows
     from translearn_core.fitting.head import learns_from_validation
     from translearn_core.monitor import SILENT
     from translearn_core.techniques.base import Techniques, TrainingSet

@@ -22,12 +22,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from playwright.async_api import Error, async_playwright
 
-from benchmarks.classroom import MARKS, mark_of
 from benchmarks.process import ROOT
 from benchmarks.served import PIN
+from benchmarks.told import MARKS, Told, mark_of
 
 if TYPE_CHECKING:
-    from benchmarks.classroom import Told
     from benchmarks.served import Served
 
 T = TypeVar("T")

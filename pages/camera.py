@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES, Run
@@ -28,7 +27,7 @@ def main() -> None:
             )
         )
     answering = _answering(dataset, run)
-    panel.show("camera", dataset=frame.current_dataset, store=_store, run=answering)
+    panel.show("camera", dataset=frame.current_dataset, store=panel.dataset_to_fill, run=answering)
     if dataset is not None:
         recording_note.show(dataset)
     train_here.show(dataset, run, place, key="camera")
@@ -41,15 +40,6 @@ def _answering(dataset: Dataset | None, run: Run | None) -> Run | None:
         if one is not None and one.has_model and one.state.state not in LIVE_STATES:
             return one
     return None
-
-
-def _store() -> Dataset:
-    """The data set that photos go to: a new one with the first photo."""
-    dataset = frame.current_dataset()
-    if dataset is None:
-        dataset = datasets.create_dataset(_("From the camera"))
-        frame.open_dataset(dataset)
-    return dataset
 
 
 main()

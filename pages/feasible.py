@@ -11,7 +11,7 @@ import streamlit as st
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import dataset_list, verdict_note
-from translearn_ui.feasibility import offer, progress, report_view
+from translearn_ui.feasibility import before_check, progress, report_view
 from translearn_ui.shell import frame, sort_next
 
 
@@ -30,7 +30,7 @@ def main(dataset: Dataset) -> None:
         report_view.show(dataset, report, running=running)
     elif not running:
         show_head(dataset)
-        offer.show(dataset)
+        before_check.show(dataset)
 
 
 def show_head(dataset: Dataset) -> None:

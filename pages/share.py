@@ -9,7 +9,7 @@ from translearn_core.i18n import _
 from translearn_core.runs import Run, list_runs
 from translearn_ui.components import run_actions, run_picker
 from translearn_ui.share import ask_view, export_view
-from translearn_ui.shell import frame, who
+from translearn_ui.shell import frame, signed_in
 
 frame.page("share")
 
@@ -47,7 +47,7 @@ def _show_figures(run: Run) -> None:
     with st.container(horizontal=True):
         st.download_button(
             _("Download the answers"),
-            who.as_now(lambda: formats.predictions_csv(run)),
+            signed_in.as_now(lambda: formats.predictions_csv(run)),
             file_name=f"translearn-{run.id}-test.csv",
             mime="text/csv",
             key="download_predictions",

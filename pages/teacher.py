@@ -6,22 +6,22 @@ import streamlit as st
 
 from translearn_core import people
 from translearn_core.i18n import _
-from translearn_ui.shell import frame, who
+from translearn_ui.shell import frame, signed_in
 
 frame.page("teacher")
 
 
 def main() -> None:
     """For the teacher alone."""
-    who.require_teacher()
-    from translearn_ui.classroom import actions, ending, head, limits, tiles
+    signed_in.require_teacher()
+    from translearn_ui.classroom import actions, ending, invitation, limits, tiles
 
     classroom = people.class_of_installation()
     assert classroom is not None
-    who.visit(None)
+    signed_in.visit(None)
     st.title(_("The class"), anchor=False)
     with frame.errors_shown():
-        head.show(classroom)
+        invitation.show(classroom)
     names = [_("Pupils"), _("Queue"), _("Share"), _("Results"), _("End")]
     tabs = st.tabs(names, key="class_tab")
     with tabs[0], frame.errors_shown():

@@ -17,6 +17,7 @@ from translearn_core.graph.description import (
     describe_backbone,
     describe_weights,
     record_graph,
+    record_saved,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +50,8 @@ def _write_graph(path: Path, backbone: Backbone) -> None:
         print(path.name, "cannot be recorded: it is built for one size; Keras builds it")
         return
     sizes = [backbone.input_size + more for more in RECORDED_AT]
-    record = record_graph([build_backbone(backbone, size=n, weights="random") for n in sizes])
+    networks = [build_backbone(backbone, size=n, weights="random") for n in sizes]
+    record = record_graph(networks)
     print(path.name, "recorded" if record else "cannot be recorded; Keras builds it")
     if record is None:
         return
@@ -58,9 +60,13 @@ def _write_graph(path: Path, backbone: Backbone) -> None:
         ",\n".join(f"  {json.dumps(entry, separators=(',', ':'))}" for entry in record[part])
         for part in ("operations", "weights")
     )
+    saved = record_saved(networks, record)
+    end = f',\n "saved": {json.dumps(saved, separators=(",", ":"))}\n' if saved else "\n"
+    if not saved:
+        print(path.name, "has no description of its saved model; Keras saves it")
     path.write_text(
         f'{{\n "schema_version": {SCHEMA},\n "operations": [\n{operations}\n ],\n'
-        f' "weights": [\n{weights}\n ]\n}}\n',
+        f' "weights": [\n{weights}\n ]{end}}}\n',
         encoding="utf-8",
     )
 

@@ -88,7 +88,7 @@ def test_no_circle_inside_a_room(room: str) -> None:
 
 
 def test_no_table_of_a_page_is_saved_with_formulas() -> None:
-    """The menu of `st.dataframe` saves what is in the cells; `sheets.fit` makes them fit for that."""
+    """The menu of `st.dataframe` saves what is in the cells; `tables.fit` makes them fit for that."""
     found = []
     for path in [*(ROOT / "pages").glob("*.py"), *(ROOT / "translearn_ui").rglob("*.py")]:
         for node in ast.walk(parsed(path)):
@@ -98,7 +98,7 @@ def test_no_table_of_a_page_is_saved_with_formulas() -> None:
             ):
                 found.append((path.name, ast.unparse(node.args[0])))
     assert found
-    assert [name for name, table in found if not table.startswith("sheets.fit(")] == []
+    assert [name for name, table in found if not table.startswith("tables.fit(")] == []
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "pages").glob("*.py")), ids=lambda path: path.stem)

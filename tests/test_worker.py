@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.support.photos import draw_photos
+from tests.support.small_backbone import SMALL
 from translearn_core import datasets, jobs, runs, worker
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, WeightsError
@@ -131,18 +132,19 @@ def test_the_cost_of_an_epoch_grows_with_what_is_unfrozen(workspace: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_backbone")
 def test_the_speed_of_this_machine_is_measured(workspace: Path) -> None:
     during: list[bool] = []
 
     def work(job: Job) -> None:
-        during.append(jobs.is_measuring("starter"))
+        during.append(jobs.is_measuring(SMALL))
         worker.work(job)
 
     with use_runner(InlineRunner(work)):
-        jobs.measure("starter")
+        jobs.measure(SMALL)
     assert during == [True]
-    assert not jobs.is_measuring("starter")
-    speed = measured("starter")
+    assert not jobs.is_measuring(SMALL)
+    speed = measured(SMALL)
     assert speed is not None
     assert speed["forward_per_s"] > speed["train_all_per_s"] > 0
 

@@ -136,6 +136,8 @@ class Locks:
 
 LOW, LOWEST = 10, 19
 """Nicenesses of processes that leave the processors to others first."""
+PRIORITY_ATTEMPTS = 20
+"""Of a process that has time to try again."""
 _OFTEN_S = 0.1
 """Linux takes a niceness of a session so often at most, from all users together."""
 

@@ -58,14 +58,20 @@ class Monitor:
 
     def silent(self) -> Monitor:
         """A monitor for nested work: it passes on warnings and stop requests only."""
-        return _Silent(self)
+        return Silent(self)
 
     def until(self, deadline: float) -> Monitor:
         """A monitor that also stops at `deadline`, in seconds of `time.monotonic()`."""
         return _Until(self, deadline)
 
 
-class _Silent(Monitor):
+class Silent(Monitor):
+    """Passes on warnings and stop requests only.
+
+    Args:
+        inner: the monitor that is told.
+    """
+
     def __init__(self, inner: Monitor) -> None:
         self._inner = inner
 

@@ -172,3 +172,31 @@ def all_spaces() -> list[Path]:
     with suppress(OSError):  # there never was a class
         spaces += sorted(child for child in (root() / PEOPLE).iterdir() if is_id(child.name))
     return spaces
+
+
+class Folder:
+    """A folder of a space as an object: a data set, a job. Equal where the folder is.
+
+    Args:
+        folder: it need not exist yet.
+
+    Raises:
+        AccessError: it lies in the space of somebody else.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = reach(Path(folder))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Folder) and other.folder == self.folder
+
+    def __hash__(self) -> int:
+        return hash(self.folder)
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name

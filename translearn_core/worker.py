@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from translearn_core import spaces
-from translearn_core.concurrency import end_process, lower_priority
+from translearn_core.concurrency import PRIORITY_ATTEMPTS, end_process, lower_priority
 from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
 from translearn_core.graph.gpus import count_gpus
@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 STOP_PATIENCE_S = 3.0
 """Within so many seconds a job stops by itself, unless it is in a long step."""
-PRIORITY_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, kw_only=True)

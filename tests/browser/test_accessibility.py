@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import time
@@ -13,7 +14,10 @@ import psutil
 import pytest
 
 from tests.browser import axe
+from tests.support.drawing import draw_photo
 from tests.support.trained import copy_of, trained
+from translearn_core import datasets
+from translearn_core.datasets.kept_upload import receive_upload
 from translearn_core.runs import Run, create_run
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -36,10 +40,17 @@ def pages(server: Any) -> Iterator[dict[str, str]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(server.home))
         learning = _learning_run(dataset, first)
+        photos = [(f"{n}.jpg", io.BytesIO(draw_photo(n))) for n in range(4)]
+        receive_upload(server.home / "uploads" / "asked-pile", name="pile", files=photos)
+        photos = [(f"dcim/{n}.jpg", io.BytesIO(draw_photo(n))) for n in range(4)]
+        one_class = datasets.import_files(photos, name="dcim")
     data, both = f"data={dataset.name}", f"data={dataset.name}&run={first.id}"
     yield {
         "first": "/",
         "photos": f"/?{data}",
+        "waiting": "/?upload=asked-pile",
+        "one class": f"/?data={one_class.id}",
+        "train of one class": f"/train?data={one_class.id}",
         "train": f"/train?{data}",
         "expert": f"/train?{data}&expert=1",
         "live": f"/train?run={learning.id}",

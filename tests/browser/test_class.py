@@ -23,7 +23,7 @@ from tests.browser import axe
 from tests.browser.conftest import ROOT, Screenshot
 from tests.support.photos import draw_photos
 from translearn_core import spaces
-from translearn_core.jobs import doing
+from translearn_core.jobs import activity
 from translearn_core.jobs.queue import is_running, jobs_of_all
 from translearn_core.runs import Job
 
@@ -84,7 +84,7 @@ def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lesson]:
         pytest.fail("the class did not start")
     finally:
         for space in spaces.all_spaces():
-            doing.end_all_in(space)
+            activity.end_all_in(space)
         process.terminate()
         process.wait(20)
 

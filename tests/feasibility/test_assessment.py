@@ -66,7 +66,7 @@ def test_the_worst_that_is_known_decides(known: dict[str, Any], level: str) -> N
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_a_check_is_told_in_the_words_of_its_page(verdict: Verdict) -> None:
     judged = decide(facts(report=Told(verdict)))
-    assert judged.sentence == f"{TITLES[verdict]}: right on 70 to 80 of 100 new photos."
+    assert judged.sentence == f"{TITLES[verdict]}. Right on 70 to 80 of 100 new photos."
     hidden = decide(facts(report=Told(verdict, same_scenes=True)))
     assert "70" not in hidden.sentence
 

@@ -12,10 +12,14 @@ import pytest
 from translearn_core import runs
 from translearn_core.errors import TrainingError
 from translearn_core.evaluation.calibration import as_logits, calibrated_loss
-from translearn_core.fitting.batches import Batches, Subset
-from translearn_core.fitting.fit import FitSpec, fit, fit_arrays, predict_rows
+from translearn_core.fitting.answers import predict_rows
+from translearn_core.fitting.batches import Batches
+from translearn_core.fitting.fit import fit, fit_arrays
 from translearn_core.fitting.inputs import InMemory
-from translearn_core.fitting.optimizer import FusedAdam, make_schedule, rates_of
+from translearn_core.fitting.optimizer import FusedAdam, make_schedule
+from translearn_core.fitting.rates import rates_of
+from translearn_core.fitting.rules import FitSpec
+from translearn_core.fitting.subsets import Subset
 from translearn_core.jobs.background import JobMonitor
 from translearn_core.settings import Settings
 

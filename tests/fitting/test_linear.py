@@ -14,8 +14,8 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.predictions import ValidationPredictions
 from translearn_core.fitting import linear
+from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
-from translearn_core.fitting.fit import predict_rows
 from translearn_core.fitting.head import settings_of_kept_head
 from translearn_core.fitting.linear import LinearHalf, join
 from translearn_core.fitting.plan import Plan, make_plan

@@ -37,12 +37,15 @@ from translearn_core.graph.blocks import (
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
 from translearn_core.graph.cut_points import cut_points, cut_positions, replay, walk_graph
 from translearn_core.graph.description import (
+    RECORDED_HEAD,
     describe_backbone,
+    describe_saved,
     describe_weights,
     is_recorded_as,
 )
+from translearn_core.graph.keras_file import describe_model
 from translearn_core.graph.recorded import has_record, read_record
-from translearn_core.graph.saving import lay_out, load_model, save_model
+from translearn_core.graph.saving import load_model, save_model
 from translearn_core.settings import Settings
 
 DATA = Path(translearn_core.__file__).parent / "data"
@@ -269,7 +272,10 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
     assert json.loads(json.dumps(described)) == _entry("blocks.json", backbone)
     assert describe_weights(backbone, application) == _entry("weights.json", backbone)
     if has_record(backbone):
-        assert is_recorded_as(read_record(backbone), _built(backbone))
+        record, network = read_record(backbone), _built(backbone)
+        assert is_recorded_as(record, network)
+        written = describe_model(record, network.input_shape[1], *RECORDED_HEAD)
+        assert written == describe_saved(network), "the .keras file is not what Keras writes"
 
 
 @pytest.mark.parametrize(("name", "smaller"), LARGER.items())
@@ -448,29 +454,6 @@ def test_missing_and_broken_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     weights_path(SMALL).write_text("not weights", encoding="utf-8")
     with pytest.raises(WeightsError, match="does not fit MobileNetV2"):
         build_backbone(SMALL, size=32)
-
-
-def test_a_file_is_read_into_a_model_laid_out_ahead_only_where_it_describes_it(
-    tmp_path: Path, small_backbone: Backbone
-) -> None:
-    network = build_backbone(small_backbone, size=32, weights="random")
-    prefix, _suffix = split_at(network, cut_points(network)[-1])
-    layouts = [
-        lay_out(assemble(prefix, None, build_head(small_backbone.features, classes, Settings())))
-        for classes in (3, 4)
-    ]
-    head = build_head(small_backbone.features, 3, Settings(seed=5))
-    model = assemble(prefix, None, head)
-    save_model(model, tmp_path / "model.keras")
-    fitting, other = (load_model(tmp_path / "model.keras", layout) for layout in layouts)
-    assert fitting is layouts[0].model
-    assert other is not layouts[1].model
-    expected = _run(model, _photos(32))
-    for loaded in (fitting, other):
-        np.testing.assert_allclose(_run(loaded, _photos(32)), expected, atol=1e-6)
-    (tmp_path / "model.keras").write_text("not a model", encoding="utf-8")
-    with pytest.raises(RunError, match="cannot be read"):
-        load_model(tmp_path / "model.keras", layouts[0])
 
 
 def test_missing_and_broken_model(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_it_happens_once_for_the_photos_as_they_are(dataset: Dataset) -> None:
         assert len(runner.submitted) == 3
 
 
-def test_it_is_left_alone_where_it_is_switched_off_or_a_run_is_at_work(
+def test_it_is_left_alone_where_it_is_switched_off_or_a_run_waits_or_is_at_work(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runner = InlineRunner()
@@ -65,6 +65,7 @@ def test_it_is_left_alone_where_it_is_switched_off_or_a_run_is_at_work(
         jobs.look_ahead(dataset)
         monkeypatch.delenv("TRANSLEARN_CACHE_BYTES")
         run = jobs.make_run(dataset, Settings())
+        jobs.look_ahead(dataset)
         run.update_state(state="running", heartbeat=time.time())
         jobs.look_ahead(dataset)
         assert not runner.submitted

@@ -65,6 +65,18 @@ def test_the_waiting_worker_takes_the_next_run(
     wait_for(lambda: run.process() is None)
 
 
+def test_none_is_started_while_a_run_waits(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of thirty people who press Train at once each would leave the next one such a worker."""
+    monkeypatch.setenv("TRANSLEARN_STANDBY", "true")
+    monkeypatch.setattr(warm_worker, "LEAST_FREE_BYTES", 0)
+    assert warm_worker.is_allowed()
+    runs.create_run(Path("photos"), make_settings({}))
+    jobs.warm_up()
+    assert not warm_worker.is_waiting()
+
+
 @pytest.mark.parametrize(
     ("most_s", "is_closed"),
     [pytest.param(0.2, False, id="nobody needs it"), pytest.param(600, True, id="with its server")],

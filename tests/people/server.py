@@ -27,7 +27,7 @@ from websockets.sync.client import ClientConnection, connect
 from translearn_core import people, spaces
 from translearn_ui.classroom import school
 from translearn_ui.classroom.server import ClassApp, Place, make_app, options
-from translearn_ui.shell import who
+from translearn_ui.shell import signed_in
 
 HOST, OTHER = "class.test", "class.local"
 """The names of the server; the first one is printed."""
@@ -215,7 +215,7 @@ def serving() -> Iterator[Served]:
         server.should_exit = True
         thread.join(20)
         spaces.require_identity(None)
-        who._is_class = False
+        signed_in._is_class = False
         Runtime._instance = None
         for name, value in before.items():
             config.set_option(name, value)

@@ -28,7 +28,7 @@ from translearn_core.errors import AccessError, TransLearnError
 from translearn_core.runs import Job, Run
 from translearn_core.runs.find import find_run
 from translearn_core.settings import Settings
-from translearn_ui.shell import who
+from translearn_ui.shell import signed_in
 from translearn_ui.shell.frame import PAGES
 
 SECRET = "Quokka"
@@ -66,7 +66,7 @@ def hers(ada: Browser, tmp_path_factory: pytest.TempPathFactory) -> tuple[Datase
 
 
 def _cookie(client: Browser) -> str:
-    return client.cookies[who.COOKIE]
+    return client.cookies[signed_in.COOKIE]
 
 
 def test_who_is_not_signed_in_is_led_to_the_door_and_gets_nothing_else(app: Served) -> None:
@@ -206,7 +206,7 @@ def test_who_leaves_is_out_at_once_everywhere(app: Served) -> None:
     cookie = _cookie(cleo)
     answer = cleo.ask("/class/leave", "POST")
     assert answer.status == 303
-    cleo.cookies[who.COOKIE] = cookie
+    cleo.cookies[signed_in.COOKIE] = cookie
     assert cleo.ask("/").headers["location"] == "/class/join"
 
 
@@ -304,7 +304,7 @@ def test_two_hundred_guesses_at_a_cookie_open_nothing(app: Served, ada: Browser)
     for number in range(200):
         place = number % len(cookie)
         wrong = "A" if cookie[place] != "A" else "B"
-        nobody.cookies[who.COOKIE] = cookie[:place] + wrong + cookie[place + 1 :]
+        nobody.cookies[signed_in.COOKIE] = cookie[:place] + wrong + cookie[place + 1 :]
         assert nobody.ask("/work").status == 303
 
 
@@ -430,7 +430,7 @@ def test_a_download_made_on_demand_is_made_in_the_space_of_its_page(
         ).encode()
 
     with spaces.acting_in(hers[2]):
-        later = who.as_now(made)
+        later = signed_in.as_now(made)
     with ThreadPoolExecutor(1) as other:
         with pytest.raises(AccessError):
             other.submit(made).result()

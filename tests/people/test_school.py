@@ -17,7 +17,7 @@ from tests.people.provider import CLIENT, SECRET, Provider
 from tests.people.server import HOST, OTHER, Answer, Browser, Served
 from translearn_core import people
 from translearn_core.errors import AccessError, SettingsError
-from translearn_ui.shell import who
+from translearn_ui.shell import signed_in
 
 ADA: dict[str, Any] = {
     "sub": "17",
@@ -65,8 +65,8 @@ def _sign_in(
     browser = browser or app.browser()
     _come_back(browser, school, claims)
     at_page = browser.ask("/")
-    assert at_page.headers["location"] == who.DOOR
-    return browser, browser.ask(who.DOOR)
+    assert at_page.headers["location"] == signed_in.DOOR
+    return browser, browser.ask(signed_in.DOOR)
 
 
 def _come_back(browser: Browser, school: Provider, claims: dict[str, Any]) -> None:
@@ -83,13 +83,13 @@ def _come_back(browser: Browser, school: Provider, claims: dict[str, Any]) -> No
 
 
 def _person(browser: Browser) -> people.Person:
-    found = people.who_holds(browser.cookies.get(who.COOKIE, ""))
+    found = people.who_holds(browser.cookies.get(signed_in.COOKIE, ""))
     assert found is not None
     return found
 
 
 def test_a_pupil_comes_in_and_is_the_same_again(app: Served, school: Provider) -> None:
-    assert "/class/school" in app.browser().ask(who.DOOR).text
+    assert "/class/school" in app.browser().ask(signed_in.DOOR).text
     browser, answer = _sign_in(app, school, ADA)
     assert (answer.status, answer.headers["location"]) == (303, "/")
     assert browser.cookies.get("_streamlit_user", "") in ("", '""'), "nothing else says who it is"
@@ -125,7 +125,7 @@ def test_a_login_on_the_device_of_a_pupil_is_not_left_to_the_pupil(
         _come_back(pupil, school, teacher)
         pupil.ask(path, "POST", form=sent)
         assert pupil.cookies["_streamlit_user"] in ("", '""'), path
-        assert pupil.ask(who.DOOR).headers.get("location") is None, path
+        assert pupil.ask(signed_in.DOOR).headers.get("location") is None, path
         people.remove(next(one.id for one in people.list_people() if one.name == "Cem"))
 
 
@@ -144,7 +144,7 @@ def test_who_does_not_belong_to_the_class_stays_out(app: Served, school: Provide
     browser, answer = _sign_in(app, school, stranger)
     assert answer.status == 403
     assert "does not belong to the class" in answer.text
-    assert who.COOKIE not in browser.cookies
+    assert signed_in.COOKIE not in browser.cookies
 
 
 def test_an_answer_that_another_key_signed_opens_nothing(app: Served, school: Provider) -> None:
@@ -154,14 +154,14 @@ def test_an_answer_that_another_key_signed_opens_nothing(app: Served, school: Pr
     finally:
         school.signs_with = school.key
     assert answer.status == 200, "the door, as for anybody"
-    assert who.COOKIE not in browser.cookies
+    assert signed_in.COOKIE not in browser.cookies
 
 
 def test_a_made_up_cookie_or_a_code_of_nobody_opens_nothing(app: Served) -> None:
     browser = app.browser()
     browser.cookies["_streamlit_user"] = json.dumps(ADA | {"is_logged_in": True})
-    assert browser.ask(who.DOOR).status == 200
-    assert who.COOKIE not in browser.cookies
+    assert browser.ask(signed_in.DOOR).status == 200
+    assert signed_in.COOKIE not in browser.cookies
     assert browser.ask("/oauth2callback?code=1&state=2").headers["location"] == "/"
     assert browser.ask("/auth/logout").status == 404
 

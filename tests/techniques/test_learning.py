@@ -11,8 +11,8 @@ import pytest
 from tests.support.clouds import training_data
 from translearn_core import datasets, runs
 from translearn_core.arrays import Array
+from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
-from translearn_core.fitting.fit import predict_rows
 from translearn_core.fitting.plan import Plan, make_plan
 from translearn_core.monitor import SILENT
 from translearn_core.settings import make_settings

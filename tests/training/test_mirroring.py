@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.arrows import draw_arrows
+from tests.support.small_backbone import SMALL
 from tests.support.trained import train
 from translearn_core import backbones, datasets, runs
 from translearn_core.datasets import Dataset
@@ -79,12 +80,14 @@ def test_up_and_down_stay_themselves_and_are_mirrored(home: Path) -> None:
     assert (report.mirrors, "mirrors" in report.findings_counts) == ("", False)
 
 
+@pytest.mark.usefixtures("small_backbone")
 def test_a_trial_of_the_search_does_not_mirror_either(sideways: Dataset) -> None:
-    run = runs.create_run(sideways.folder, make_settings(TINY))
+    tiny = TINY | {"backbone": SMALL}
+    run = runs.create_run(sideways.folder, make_settings(tiny))
     plan = make_plan(run)
     found = Search(run=run, plan=plan, monitor=Monitor(), minutes=1.0, began=0.0)
     by_itself, without = (
-        found.score(make_settings(TINY | {"augmentation": chosen}), Monitor())
+        found.score(make_settings(tiny | {"augmentation": chosen}), Monitor())
         for chosen in ("auto", "none")
     )
     assert by_itself is not None

@@ -201,7 +201,7 @@ def test_given_test_photos_are_the_test(
 
 
 def test_an_uneven_set_is_weighted_so_that_the_small_class_counts() -> None:
-    from translearn_core.fitting.batches import class_weights
+    from translearn_core.fitting.subsets import class_weights
 
     labels = np.array([0] * 90 + [1] * 10)
     weights = class_weights(labels, 2, balance=True)

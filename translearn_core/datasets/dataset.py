@@ -97,7 +97,7 @@ class Record(BaseModel):
     """Whether it was begun without photos, so that a person named each of its classes."""
 
 
-class Dataset:
+class Dataset(spaces.Folder):
     """One data set. Reading never writes; every read sees the files as they are now.
 
     Raises:
@@ -106,7 +106,7 @@ class Dataset:
     """
 
     def __init__(self, folder: Path | str) -> None:
-        self.folder = spaces.reach(Path(folder))
+        super().__init__(folder)
         self._cache: dict[str, tuple[tuple[int, int, int], Any]] = {}
 
     def known(self, what: str, make: Callable[[], T]) -> T:
@@ -124,20 +124,6 @@ class Dataset:
     def stamp(self) -> tuple[Stamp, ...]:
         """The state of the files of its folder, without photos and thumbnails."""
         return tuple(stamp_of(self.folder / name) for name in ("", "feasible", "sorting"))
-
-    def __repr__(self) -> str:
-        return f"Dataset({str(self.folder)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dataset) and other.folder == self.folder
-
-    def __hash__(self) -> int:
-        return hash(self.folder)
-
-    @property
-    def id(self) -> str:
-        """The folder's name."""
-        return self.folder.name
 
     @property
     def record(self) -> Record:

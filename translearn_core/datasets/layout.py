@@ -425,10 +425,9 @@ class _Reading:
         if loose:
             self.notices.append(
                 ngettext(
-                    "{n} photo is not inside a class folder and was left out. Move it into the folder"
-                    " of its class.",
-                    "{n} photos are not inside a class folder and were left out. Move them into the "
-                    "folders of their classes.",
+                    "{n} photo is not inside a class folder and was left out: it has no class yet.",
+                    "{n} photos are not inside a class folder and were left out: they have no class "
+                    "yet.",
                     loose,
                 ).format(n=loose)
             )

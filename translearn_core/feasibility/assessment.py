@@ -130,7 +130,7 @@ def _tell_verdict(facts: Facts) -> str:
     if report.same_scenes:
         return _("{title}. How often it is right in other scenes is not known.").format(title=title)
     low, high = report.told.interval
-    return _("{title}: right on {low} to {high} of 100 new photos.").format(
+    return _("{title}. Right on {low} to {high} of 100 new photos.").format(
         title=title, low=round(100 * low), high=round(100 * high)
     )
 

@@ -12,100 +12,41 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 
-from translearn_core.arrays import Array, Floats, Ints
+from translearn_core.arrays import Array, Floats
 from translearn_core.errors import TrainingError
 from translearn_core.evaluation.calibration import as_logits, calibrated_loss
-from translearn_core.fitting.batches import Arrays, Batches, Subset, as_arrays, bytes_of, unrolled
-from translearn_core.fitting.inputs import FeatureSource
+from translearn_core.fitting.answers import predict_rows
+from translearn_core.fitting.batches import Batches
 from translearn_core.fitting.mixing import mixes
-from translearn_core.fitting.optimizer import FusedAdam, make_schedule, rates_of, restart
+from translearn_core.fitting.optimizer import FusedAdam, make_schedule, restart
+from translearn_core.fitting.rates import rates_of
+from translearn_core.fitting.rules import (
+    JUDGE_BATCH,
+    STOP_POLL_S,
+    FitSpec,
+    Fitted,
+    Telling,
+    batches_together,
+)
+from translearn_core.fitting.subsets import Arrays, Subset, as_arrays, bytes_of, unrolled
 from translearn_core.graph.assembly import build_head
-from translearn_core.graph.engine import answer_batch
 from translearn_core.i18n import _
-from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.monitor import Monitor
 from translearn_core.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-BATCH_EVENT_S = 0.5
-MIN_PATIENCE = 5
-PATIENCE_PARTS: dict[str, int] = {"head": 2, "fine_tune": 5}
-"""Early stopping waits for so many epochs, or for this part of all epochs where that is more. The
-best epochs of a head come late, when the rate is small; they are short."""
-ENOUGH_TO_TELL = 20
-"""With fewer validation photos chance decides which epoch is the best."""
 CALIBRATED_LOSS = "val_loss_calibrated"
-STOP_POLL_S = 0.1
-"""A stop is asked for so often at most while batches are learned."""
-IN_MEMORY_BYTES = 2**28
-BATCHES_TOGETHER = 4
-LEAST_STEPS = 6
 _HOST = "CPU:0"
 """Batches are put together there, and only they go to a GPU."""
 STEPS_PER_CALL = 64
 """Training steps of a small model that run in one call, to save the overhead of each."""
-JUDGE_BATCH = 512
-EAGER_BATCHES = 4
-"""So many batches are answered in less time than it takes to trace a graph for them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitSpec:
-    """How a model is fitted.
-
-    Attributes:
-        settings: batch size, rates, schedule, smoothing, mixing, early stopping, seed.
-        phase: decides the learning rate, and the ways that only a small model allows.
-        epochs: at most so many.
-        first_epoch: epochs that earlier phases ran.
-        augmentation: variation made on the fly (pixel sources only).
-        most_at_once: at most so many photos in one go; gradients of a batch are added up. It
-            bounds how long a stop has to wait, and memory.
-        keep_last: whether the answers of the last step's weights are kept, because the model learns
-            on afterwards, from validation photos, too.
-        in_memory_bytes: features of a head up to this size are handed over as one array; larger
-            ones are read a batch at a time.
-    """
-
-    settings: Settings
-    phase: Literal["head", "fine_tune"]
-    epochs: int
-    first_epoch: int = 0
-    augmentation: AugmentationPolicy = "none"
-    most_at_once: int | None = None
-    keep_last: bool = False
-    in_memory_bytes: int = IN_MEMORY_BYTES
-
-    @property
-    def is_head(self) -> bool:
-        """Whether a small model is fitted, by itself."""
-        return self.phase == "head"
-
-    @property
-    def learning_rate(self) -> float:
-        """The highest rate of the schedule."""
-        settings = self.settings
-        return settings.learning_rate if self.is_head else settings.fine_tune_learning_rate
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """What a fit brought beside the model's weights.
-
-    `last` `(validation photos, classes) float32` are answers of the weights as the last step left
-    them, before the best ones were put back; None where they were not to be kept.
-    """
-
-    epochs: int
-    last: Array | None = None
 
 
 def fit(model: Any, train: Subset, validation: Subset, spec: FitSpec, monitor: Monitor) -> Fitted:
@@ -163,7 +104,7 @@ class _Fit:
         samples = len(train) * (views if self._in_memory else 1)
         self._together = 1
         if spec.is_head and settings.large_batches:
-            self._together = _batches_together(samples, batch_size)
+            self._together = batches_together(samples, batch_size)
         batch_size *= self._together
         self._steps = math.ceil(samples / batch_size)
         self._at_once = math.ceil(batch_size / self._pieces)
@@ -209,28 +150,8 @@ class _Fit:
             )
             self._model.fit(batches, epochs=spec.epochs, callbacks=callbacks, verbose=0)
         if keeper.best_epoch == 0:
-            self._tell_first_is_best(told.epochs_run)
+            told.telling.first_is_best(told.epochs_run, len(self._validation))
         return Fitted(epochs=told.epochs_run, last=told.last)
-
-    def _tell_first_is_best(self, epochs: int) -> None:
-        """Say so where enough photos and epochs show that learning on did not help."""
-        if epochs <= MIN_PATIENCE or len(self._validation) < ENOUGH_TO_TELL:
-            return
-        setting = "learning_rate" if self._spec.is_head else "fine_tune_learning_rate"
-        words = (
-            _(
-                "By the validation photos the first of {n} epochs was the best one: what came after "
-                "learned the training photos by heart. A smaller learning rate (`{setting}`) or more "
-                "photos may help."
-            )
-            if self._spec.keep_last
-            else _(
-                "By the validation photos the first of {n} epochs was the best one, so its weights "
-                "are kept: what came after learned the training photos by heart. A smaller learning "
-                "rate (`{setting}`) or more photos may help."
-            )
-        )
-        self._monitor.warning(words.format(n=epochs, setting=setting))
 
     @property
     def _rate(self) -> float:
@@ -322,40 +243,21 @@ class FitCallback(keras.callbacks.Callback):  # type: ignore[misc]
         at_end: Callable[[], Array] | None = None,
     ) -> None:
         super().__init__()
-        self._monitor, self._spec = monitor, spec
+        self._monitor = monitor
         self._judge, self._at_end = judge, at_end
-        self._epoch = 0
-        self._began = self._told = self._asked = time.monotonic()
         self._cut_short = False
+        self.telling = Telling(monitor, spec)
         self.epochs_run = 0
         self.last: Array | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the epoch's clock."""
-        self._epoch = epoch
-        self._began = time.monotonic()
+        self.telling.begin_epoch(epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Tell a point within the epoch, a few times a second at most."""
-        now = time.monotonic()
-        if now - self._asked >= STOP_POLL_S:
-            self._asked = now
-            if self._monitor.stop_requested:
-                self._cut_short = self.model.stop_training = True
-        if now - self._told < BATCH_EVENT_S or not logs:
-            return
-        self._told = now
-        spec = self._spec
-        self._monitor.event(
-            "batch",
-            phase=spec.phase,
-            epoch=spec.first_epoch + self._epoch + 1,
-            epochs=spec.first_epoch + spec.epochs,
-            batch=batch + 1,
-            batches=self.params.get("steps"),
-            loss=_rounded(logs.get("loss")),
-            accuracy=_rounded(logs.get("accuracy")),
-        )
+        if self.telling.batch(batch, self.params.get("steps"), logs or {}):
+            self._cut_short = self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Validate, tell the epoch's figures and hand them on to the next callback."""
@@ -367,14 +269,8 @@ class FitCallback(keras.callbacks.Callback):  # type: ignore[misc]
             figures.setdefault("loss_calibrated", figures["loss"])
             logs |= {f"val_{name}": value for name, value in figures.items()}
         self.epochs_run = epoch + 1
-        self._tell_epoch(epoch, logs, time.monotonic() - self._began)
-        if not math.isfinite(logs.get("loss", 0.0)):
-            raise TrainingError(
-                _(
-                    "Training diverged: the loss became NaN. "
-                    "Choose a smaller learning rate and train again."
-                )
-            )
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        self.telling.epoch(logs, float(rate))
         if self._monitor.stop_requested:
             self.model.stop_training = True
 
@@ -382,24 +278,6 @@ class FitCallback(keras.callbacks.Callback):  # type: ignore[misc]
         """Keep what the last weights answer."""
         if self._at_end is not None:
             self.last = self._at_end()
-
-    def _tell_epoch(self, epoch: int, logs: dict[str, float], seconds: float) -> None:
-        spec = self._spec
-        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
-        self._monitor.event(
-            "epoch",
-            phase=spec.phase,
-            epoch=spec.first_epoch + epoch + 1,
-            epochs=spec.first_epoch + spec.epochs,
-            loss=_rounded(logs.get("loss")),
-            accuracy=_rounded(logs.get("accuracy")),
-            val_loss=_rounded(logs.get("val_loss")),
-            val_accuracy=_rounded(logs.get("val_accuracy")),
-            val_loss_calibrated=_rounded(logs.get(CALIBRATED_LOSS)),
-            seconds=round(seconds, 3),
-            left_s=round(seconds * (spec.epochs - epoch - 1), 1),
-            learning_rate=_rounded(float(rate)),
-        )
 
 
 class _StopsEvaluation(keras.callbacks.Callback):  # type: ignore[misc]
@@ -414,12 +292,6 @@ class _StopsEvaluation(keras.callbacks.Callback):  # type: ignore[misc]
         """Ask for a stop, unless this was the last batch."""
         if batch + 1 < self._batches and self._monitor.stop_requested:
             self.cut_short = self.model.stop_evaluating = True
-
-
-def _rounded(value: float | None) -> float | None:
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{float(value):.5g}")
 
 
 def fit_arrays(
@@ -560,45 +432,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _batches_together(samples: int, batch_size: int) -> int:
-    """How many batches a head takes in one step, at a rate higher by the root of that.
-
-    That the rate of Adam grows with the root of the batch is a rule of Malladi et al. 2022; a rate
-    that grew with the batch itself cost 1 to 2 points on many classes. An epoch keeps a few steps.
-    """
-    return max(1, min(BATCHES_TOGETHER, samples // (batch_size * LEAST_STEPS)))
-
-
 def _best_weights(spec: FitSpec, has_validation: bool) -> Any:
     """Keeps the best weights, and ends early where the person did not forbid it."""
-    ends_early = spec.settings.early_stopping and has_validation
     return keras.callbacks.EarlyStopping(
         monitor=CALIBRATED_LOSS if has_validation else "loss",
         mode="min",
-        patience=max(MIN_PATIENCE, spec.epochs // PATIENCE_PARTS[spec.phase])
-        if ends_early
-        else spec.epochs + 1,
+        patience=spec.patience(validates=has_validation),
         restore_best_weights=True,
     )
-
-
-def predict_rows(
-    model: Any,
-    source: FeatureSource,
-    rows: Ints,
-    *,
-    batch_size: int = 64,
-    traces: bool = False,
-) -> Array:
-    """Probabilities `(len(rows), classes) float32` of a model on rows of a source.
-
-    Args:
-        traces: see `answer_batch`; many batches always are worth it.
-    """
-    answers = []
-    starts = range(0, len(rows), batch_size)
-    for start in starts:
-        inputs = source.take(rows[start : start + batch_size]).astype(np.float32)
-        answers.append(answer_batch(model, inputs, traces=traces or len(starts) > EAGER_BATCHES))
-    classes = int(model.output_shape[-1])
-    return np.concatenate(answers) if answers else np.empty((0, classes), np.float32)

@@ -9,18 +9,17 @@ technique changes of this (`techniques/base.py`). Imports Keras inside the funct
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from translearn_core.evaluation.predictions import ValidationPredictions
+from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Plan
+from translearn_core.fitting.rules import FitSpec, Fitted
+from translearn_core.fitting.subsets import Subset, class_weights
 from translearn_core.monitor import Monitor
 from translearn_core.settings import Settings
-
-if TYPE_CHECKING:
-    from translearn_core.fitting.batches import Subset
-    from translearn_core.fitting.fit import Fitted
 
 ENOUGH_SAMPLES = 30_000
 LEAST_EPOCHS = 12
@@ -46,8 +45,6 @@ def subset_of(
     views: tuple[FeatureSource, ...] = (),
 ) -> Subset:
     """The training or the validation photos, fed from `source`; only training is weighted."""
-    from translearn_core.fitting.batches import Subset, class_weights
-
     rows = data.rows(name)
     labels = data.labels[rows]
     trains = name == "train"
@@ -90,7 +87,7 @@ def fit_head(
         epochs: at most so many; default `count_epochs`.
         keep_last: see `FitSpec`.
     """
-    from translearn_core.fitting.fit import FitSpec, fit
+    from translearn_core.fitting.fit import fit
 
     spec = FitSpec(
         settings=plan.settings,
@@ -139,7 +136,5 @@ def answer_validation(
     data: TrainingData, model: Any, source: FeatureSource
 ) -> ValidationPredictions:
     """What `model` says of the validation photos, which it has not learned from."""
-    from translearn_core.fitting.fit import predict_rows
-
     rows = data.rows("val")
     return ValidationPredictions(probs=predict_rows(model, source, rows), labels=data.labels[rows])

@@ -1,17 +1,12 @@
-"""The optimiser and its learning rate schedule."""
+"""The optimiser of Keras and its learning rate schedule (as numbers: `rates.py`)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
-import numpy as np
 
-from translearn_core.arrays import Floats
-
-WARMUP_PARTS = 20
-START, END = 0.1, 0.01
-"""Shares of the highest rate that a schedule begins and ends with."""
+from translearn_core.fitting.rates import END, START, WARMUP_PARTS
 
 
 class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]
@@ -64,21 +59,6 @@ def make_schedule(peak: float, steps: int, kind: str = "cosine") -> Any:
         warmup_target=peak,
         warmup_steps=warmup,
     )
-
-
-def rates_of(peak: float, steps: int, kind: str = "cosine") -> Floats:
-    """The rates of `make_schedule` as numbers, `(steps,)`.
-
-    A graph that is handed its rate serves any number of steps; one with a schedule inside does not.
-    """
-    if kind == "constant":
-        return np.full(steps, peak, np.float32)
-    warmup = max(1, steps // WARMUP_PARTS)
-    step = np.arange(steps)
-    rising = peak * (START + (1 - START) * step / warmup)
-    share = np.clip((step - warmup) / max(1, steps - warmup), 0.0, 1.0)
-    falling = peak * (END + (1 - END) * 0.5 * (1 + np.cos(np.pi * share)))
-    return np.where(step < warmup, rising, falling).astype(np.float32)
 
 
 def restart(optimizer: Any) -> None:

@@ -18,6 +18,8 @@ from translearn_core.datasets.shapes import FitChoice
 from translearn_core.features.extractor import FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
 from translearn_core.graph.engine import prepare_device
+from translearn_core.graph.gpus import count_gpus
+from translearn_core.graph.keras_file import can_be_written
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.reading import set_reading
 from translearn_core.imaging.square import Fit
@@ -73,6 +75,14 @@ class Plan(ResolvedSettings):
     def without_techniques(self) -> Plan:
         """The plain run that it is compared with."""
         return replace(self, settings=plain_settings(self.settings), techniques=(), change=None)
+
+    @property
+    def saves_by_record(self) -> bool:
+        """Whether the model is saved without being built: what a run leaves of a backbone whose graph is
+        recorded is known but for the head, unless something learns in it."""
+        if self.fine_tunes or self.techniques or count_gpus():
+            return False
+        return self.extractor.is_recorded and can_be_written(self.backbone)
 
     @property
     def extractor(self) -> FeatureExtractor:

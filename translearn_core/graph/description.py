@@ -8,18 +8,23 @@ Leaves to others: reading them (`backbones/freezing.py`, `backbones/weights_chec
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
 import keras
+from keras.src.utils.naming import to_snake_case
 
 from translearn_core.backbones import Backbone
+from translearn_core.graph.assembly import assemble, build_head, split_at
 from translearn_core.graph.blocks import find_blocks
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
 from translearn_core.graph.cut_points import Walk, cut_points, is_pixels, walk_graph
+from translearn_core.graph.keras_file import describe_model, described
 from translearn_core.graph.recorded import DEFAULTS, lay_out
+from translearn_core.settings import Settings
 
 
 def describe_backbone(backbone: Backbone, application: keras.Model | None = None) -> dict[str, Any]:
@@ -283,3 +288,83 @@ def _kernels(layer: Any) -> list[Any]:
     if isinstance(layer, keras.layers.EinsumDense):
         return [layer.kernel]
     return [weight for weight in getattr(layer, "weights", []) if len(weight.shape) >= 2]
+
+
+def record_saved(networks: Sequence[keras.Model], record: dict[str, Any]) -> dict[str, Any] | None:
+    """The part `saved` of a file of `data/graphs/`: how Keras describes a saved model, see
+    `keras_file.py`.
+
+    Args:
+        networks: as for `record_graph`, which made `record`.
+
+    Returns:
+        None where the description does not follow from the record.
+    """
+    described = [describe_saved(network) for network in networks]
+    positions = {operation[1]: at for at, operation in enumerate(record["operations"])}
+    layers = described[0]["config"]["layers"]
+    order = [positions[layer["name"]] for layer in layers if layer["name"] in positions]
+    saved: dict[str, Any] = {"keras": keras.__version__, "order": order, "kinds": {}, "tail": {}}
+    saved["bare"] = [layer["name"] for layer in layers if layer["module"] != "keras.layers"]
+    for layer in layers:
+        kinds = saved["kinds" if layer["name"] in positions else "tail"]
+        bare = "bare " if layer["name"] in saved["bare"] else ""
+        kinds.setdefault(f"{bare}{layer['class_name']}", _kind_as_saved(layer))
+    saved["differs"] = _differences(layers, record | {"saved": saved}, networks[0])
+    whole = record | {"saved": saved}
+    for network, description in zip(networks, described, strict=True):
+        if describe_model(whole, network.input_shape[1], *RECORDED_HEAD) != description:
+            return None
+    return saved
+
+
+RECORDED_HEAD: tuple[list[int], float] = ([4, 3], 0.5)
+"""Widths and dropout of the head that models are recorded with."""
+
+
+def describe_saved(network: keras.Model) -> Any:
+    """What `config.json` says of the model of a run with a backbone all of which is frozen."""
+    (hidden, classes), dropout = RECORDED_HEAD
+    prefix, _suffix = split_at(network, cut_points(network)[-1])
+    settings = Settings(head="hidden", hidden_units=hidden, dropout=dropout)
+    model = assemble(prefix, None, build_head(prefix.output_shape[-1], classes, settings))
+    return described(json.dumps(keras.saving.serialize_keras_object(model)))
+
+
+def _kind_as_saved(layer: dict[str, Any]) -> dict[str, Any]:
+    """What the layers of a kind have in common; what the record says of each is at its default."""
+    kind = layer["class_name"]
+    config = dict(layer["config"])
+    for name in ("name", "batch_shape"):
+        config.pop(name, None)
+    for name in ATTRIBUTES.get(kind, ()):
+        if name in config and name in DEFAULTS:
+            config[name] = DEFAULTS[name]
+    nodes = layer["inbound_nodes"]
+    is_layer = layer["module"] == "keras.layers"
+    return {
+        "module": layer["module"],
+        "registered_name": layer["registered_name"],
+        "group": to_snake_case(kind) if is_layer else None,
+        "config": config,
+        "built": "build_config" in layer,
+        "nested": bool(nodes) and isinstance(nodes[0]["args"][0], list),
+        "kwargs": nodes[0]["kwargs"] if nodes else {},
+    }
+
+
+def _differences(
+    layers: Sequence[dict[str, Any]], record: dict[str, Any], network: keras.Model
+) -> dict[str, dict[str, Any]]:
+    """By name of a layer: settings that neither its kind nor the record has."""
+    made = describe_model(record, network.input_shape[1], *RECORDED_HEAD)
+    differs = {}
+    for layer, own in zip(layers, made["config"]["layers"], strict=True):
+        found = {
+            name: value
+            for name, value in layer["config"].items()
+            if own["config"].get(name) != value
+        }
+        if found:
+            differs[layer["name"]] = found
+    return differs

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import read_arrays
 
@@ -99,9 +100,13 @@ class Node:
 
 @dataclass(eq=False)
 class RecordedModel:
-    """The part of a backbone from the photo to one operation."""
+    """The part of a backbone from the photo to one operation, or a whole model.
+
+    `ends` are what comes out; by default what the last node gives.
+    """
 
     nodes: list[Node]
+    ends: tuple[Tensor, ...] = ()
 
     @property
     def _nodes_by_depth(self) -> dict[int, list[Node]]:
@@ -109,8 +114,8 @@ class RecordedModel:
 
     @property
     def outputs(self) -> list[Tensor]:
-        """What comes out, as a list of one."""
-        return [self.nodes[-1].output]
+        """What comes out."""
+        return [*self.ends] or [self.nodes[-1].output]
 
     @property
     def input_shape(self) -> Shape:
@@ -197,17 +202,32 @@ def _leading_to(nodes: list[Node], cut: str) -> list[Node]:
 
 def _put_weights(backbone: Backbone, record: Mapping[str, Any], nodes: list[Node]) -> None:
     """Give the operations the weights of the backbone's file."""
-    operations = record["operations"]
     present = {node.operation.name: node.operation for node in nodes}
+    for layer, arrays in read_recorded_weights(backbone, record).items():
+        if layer in present:
+            present[layer].attributes.update(arrays)
+
+
+def read_recorded_weights(
+    backbone: Backbone, record: Mapping[str, Any]
+) -> dict[str, dict[str, Array]]:
+    """The weights of the backbone's file by layer and variable, float32, in the order of Keras' files.
+
+    Raises:
+        ValueError, OSError, KeyError, WeightsError: they do not fit, or their file cannot be read.
+    """
+    operations = record["operations"]
     named = [(str(operations[position][1]), shapes) for position, shapes in record["weights"]]
     arrays = read_arrays(backbone, [(layer, list(shapes)) for layer, shapes in named])
+    found: dict[str, dict[str, Array]] = {}
     for layer, shapes in named:
+        found[layer] = {}
         for variable, shape in shapes.items():
             array = arrays[f"{layer}/{variable}"]
             if list(array.shape) != shape:
                 raise ValueError(f"{layer}/{variable} is {array.shape}, not {shape}")
-            if layer in present:
-                present[layer].attributes[variable] = array.astype(np.float32, copy=False)
+            found[layer][variable] = array.astype(np.float32, copy=False)
+    return found
 
 
 # ---------------------------------------------------------------------------------------- shapes

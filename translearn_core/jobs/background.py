@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from translearn_core.atomic import FULL
 from translearn_core.cluster.machine import machine_name
-from translearn_core.concurrency import periodically
+from translearn_core.concurrency import LOW, PRIORITY_ATTEMPTS, lower_priority, periodically
 from translearn_core.errors import InputError, StopRequestedError, TransLearnError
 from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch
@@ -50,7 +50,6 @@ RESERVE_BYTES = 2**16
 """A file of this size is given up on a full disk, so that the end of the job can be written."""
 SAVE_S = 300.0
 """What a stopped job has learned may take so long to be put together."""
-SAVING_NICE = 10
 END_ATTEMPTS = 20
 END_WAIT_S = 0.5
 LEAST_FREE_BYTES = 2**20
@@ -400,6 +399,5 @@ def _end_process(monitor: JobMonitor, reason: str, tidy: Callable[[], None]) -> 
 
 def _make_way(own_process: bool) -> None:
     """Let other work go first from now on."""
-    if own_process and hasattr(os, "nice"):
-        with suppress(OSError):
-            os.nice(SAVING_NICE)
+    if own_process:
+        lower_priority(LOW, attempts=PRIORITY_ATTEMPTS)

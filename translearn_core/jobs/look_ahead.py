@@ -25,7 +25,7 @@ from translearn_core.config import home, load_configuration
 from translearn_core.errors import RunError, TransLearnError
 from translearn_core.graph.gpus import count_gpus
 from translearn_core.jobs.launch import reap
-from translearn_core.jobs.queue import is_running, jobs_of_all
+from translearn_core.jobs.queue import order_of_all
 from translearn_core.jobs.runner import current_runner
 from translearn_core.runs import Job, JobConfig, JobState, Kind, list_jobs
 from translearn_core.settings import Settings
@@ -60,17 +60,21 @@ def look_ahead(dataset: Dataset) -> None:
     job = _job_of(dataset)
     if not 0 < len(dataset.photos) <= MOST_PHOTOS or _has_looked(job, dataset):
         return
-    if _is_busy() or not _has_weights():
+    if order_of_all().is_busy or not _has_weights():
         return
     reap()
     config = LookAheadConfig(
         created=time.time(), dataset=str(dataset.folder), fingerprint=dataset.fingerprint
     )
-    with _starting, suppress(OSError):  # it only saves time; who starts a run is told what is wrong
-        if _live():
-            return
-        job.begin(config)
-        current_runner().submit(job)
+    if not _starting.acquire(blocking=False):
+        return  # another page starts one
+    try:
+        with suppress(OSError):  # it only saves time; who starts a run is told what is wrong
+            if not _live():
+                job.begin(config)
+                current_runner().submit(job)
+    finally:
+        _starting.release()
 
 
 def _has_looked(job: Job, dataset: Dataset) -> bool:
@@ -120,11 +124,6 @@ def _has_weights() -> bool:
         return weights_status(fill_in(Settings()).backbone).state == "ready"
     except TransLearnError:
         return False
-
-
-def _is_busy() -> bool:
-    """Whether a run or a search is at work."""
-    return any(is_running(job) for job in jobs_of_all())
 
 
 def _folder(space: Path) -> Path:

@@ -174,6 +174,11 @@ class Order:
     waiting: list[Job]
     running: list[Job]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any waits or is at work."""
+        return bool(self.waiting or self.running)
+
 
 class LiveJobs:
     """The jobs that share the order of a folder and have not ended, for a process that asks often."""

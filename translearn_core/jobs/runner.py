@@ -22,7 +22,7 @@ from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch, placer, warm_worker
-from translearn_core.jobs.queue import is_running, jobs_of_all, niceness_of
+from translearn_core.jobs.queue import niceness_of, order_of_all
 from translearn_core.runs import Job, Kind, placement
 from translearn_core.runs.state import write_worker
 
@@ -81,10 +81,10 @@ class LocalRunner:
         end_by_force(job)
 
     def warm_up(self) -> None:
-        """See `Runner.warm_up`. Starts a worker that imports TensorFlow and waits, unless one
-        trains."""
+        """See `Runner.warm_up`. Starts a worker that imports TensorFlow and waits, unless a job trains or
+        waits: of thirty people who press Train at once each would leave the next one such a worker."""
         launch.reap()
-        if not warm_worker.is_waiting() and not any(is_running(job) for job in jobs_of_all()):
+        if not warm_worker.is_waiting() and not order_of_all().is_busy:
             warm_worker.warm_up()
 
 

@@ -107,19 +107,29 @@ def write_copy(
     end = find_end(model)
     compared: dict[str, Any] = {"photos": photos, "expected": expected, "tolerance": tolerance}
     if end is not None:
-        _save_head(end.head, head_path(path))
-
-        def ask(path: Path) -> Array:
-            seen = OpenVINORunner(path).run(photos, maps=True)
-            agrees = _agrees_with_head(seen, end.head, tolerance)
-            return seen.probabilities if agrees else np.full_like(expected, np.inf)
-
-        difference = convert_checked(end.with_outputs(model), path, ask=ask, **compared)
+        difference = write_whole_copy(end.with_outputs(model), end.head, path, **compared)
         if path.is_file():
             return difference
         logger.warning("The copy is written without features: they do not lead to its answers")
     _save_head(None, head_path(path))
     return convert_checked(model, path, **compared)
+
+
+def write_whole_copy(
+    model: Any, head: DenseHead, path: Path, *, photos: Array, expected: Array, tolerance: float
+) -> float:
+    """Write the copy of a model that has all `OUTPUTS`, of Keras or recorded, and its head beside it; the
+    largest difference of probabilities. Otherwise as `write_copy`."""
+    _save_head(head, head_path(path))
+
+    def ask(path: Path) -> Array:
+        seen = OpenVINORunner(path).run(photos, maps=True)
+        agrees = _agrees_with_head(seen, head, tolerance)
+        return seen.probabilities if agrees else np.full_like(expected, np.inf)
+
+    return convert_checked(
+        model, path, photos=photos, expected=expected, tolerance=tolerance, ask=ask
+    )
 
 
 def _agrees_with_head(seen: ModelOutput, head: DenseHead, tolerance: float) -> bool:

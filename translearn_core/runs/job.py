@@ -74,7 +74,7 @@ def first_cause(error: Exception) -> str:
 Config = TypeVar("Config", bound=JobConfig)
 
 
-class Job:
+class Job(spaces.Folder):
     """One job folder. Reading never writes; every read sees the files as they are now.
 
     Args:
@@ -83,23 +83,6 @@ class Job:
     Raises:
         AccessError: it lies in the space of somebody else.
     """
-
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = spaces.reach(Path(folder))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.folder)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Job) and self.folder == other.folder
-
-    def __hash__(self) -> int:
-        return hash(self.folder)
-
-    @property
-    def id(self) -> str:
-        """The folder's name."""
-        return self.folder.name
 
     @property
     def kind(self) -> Kind:

@@ -55,7 +55,7 @@ from translearn_core.techniques.extra_samples import (
 from translearn_core.techniques.learning import learn_head, seed
 
 if TYPE_CHECKING:
-    from translearn_core.fitting.fit import Fitted
+    from translearn_core.fitting.rules import Fitted
 
 PENALTY = 3.0
 """Of the linear head that makes the first guesses, see `linear_probe.fit_heads`."""
@@ -192,7 +192,7 @@ class Adaptation(Technique):
 
 def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> float | None:
     """Share of these rows that a head names right; None without any."""
-    from translearn_core.fitting.fit import predict_rows
+    from translearn_core.fitting.answers import predict_rows
 
     if not len(rows):
         return None
@@ -284,7 +284,7 @@ def _teach(domains: Domains, answers: Array) -> TrainingData:
 
 def _mean_answers(head: Any, views: Sequence[Array]) -> Array:
     """Probabilities `(m, classes)` of a head, the mean over views `(m, d)` of the same photos."""
-    from translearn_core.fitting.fit import predict_rows
+    from translearn_core.fitting.answers import predict_rows
 
     rows = np.arange(len(views[0]))
     probs: Array = np.mean([predict_rows(head, InMemory(view), rows) for view in views], axis=0)
@@ -511,7 +511,7 @@ class DomainAdversarial(_OnStandardised):
 
     def fit_head(self, head: Any, data: TrainingData, monitor: Monitor) -> Fitted | None:
         """See `Technique.fit_head`; its rounds are none of the run's epochs."""
-        from translearn_core.fitting.fit import Fitted
+        from translearn_core.fitting.rules import Fitted
         from translearn_core.techniques.dann import train_reversed
 
         rows, sources = data.rows("train"), (data.pooled, *data.views_pooled)

@@ -25,7 +25,7 @@ from translearn_core.fitting.head import (
 )
 from translearn_core.fitting.linear import LinearHalf, join, learn_linear
 from translearn_core.fitting.plan import Plan
-from translearn_core.monitor import Monitor
+from translearn_core.monitor import Monitor, Silent
 from translearn_core.techniques.base import Techniques, TrainingSet
 
 REFIT_PART = 0.25
@@ -170,18 +170,8 @@ def _learn_hidden(
     return replace(first, validation=last, refitted=True), own_way
 
 
-class _Rounds(Monitor):
+class _Rounds(Silent):
     """Shows the rounds of a second fit as progress: no photo judges them, so they are no curve."""
-
-    def __init__(self, inner: Monitor) -> None:
-        self._inner = inner
-
-    @property
-    def stop_requested(self) -> bool:
-        return self._inner.stop_requested
-
-    def warning(self, text: str) -> None:
-        self._inner.warning(text)
 
     def event(self, kind: str, **fields: Any) -> None:
         if kind == "epoch":

@@ -26,18 +26,20 @@ from translearn_core.atomic import write_atomically, write_parquet
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.shapes import known_range
 from translearn_core.datasets.tasks import attributes_of
-from translearn_core.errors import PhotoError, RunError
+from translearn_core.errors import PhotoError, RunError, TransLearnError
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.evaluation.slices import find_slices
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.formatting import percent
+from translearn_core.graph import keras_file
 from translearn_core.graph.engine import run_keras
 from translearn_core.i18n import _
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import Monitor
-from translearn_core.prediction.model_runner import write_copy
+from translearn_core.prediction.model_runner import write_copy, write_whole_copy
 from translearn_core.runs import Run, provenance
 from translearn_core.runs.find import find_run
 from translearn_core.runs.model_files import write_hashes
@@ -81,18 +83,12 @@ def save_model(
     head: Any,
     test: TestPredictions,
     monitor: Monitor,
-    layout: Any = None,
 ) -> SavedModelCheck:
-    """Put the model together, save it, load it afresh and hold it against the measured path.
+    """Put the model together, save it, read it afresh and hold it against the measured path.
 
-    Args:
-        layout: see `saving.load_model`.
+    Where it is known but for the head what is to be saved, the file is written and read without building
+    the network; should what was read not answer as measured, Keras does both.
     """
-    from translearn_core.graph import saving
-
-    assembled = network.assemble(head)
-    trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
-    saving.save_model(assembled, plan.run.model_path)
     learned = data.photos[data.split == "train"]
     plan.run.write_labels(
         data.classes,
@@ -111,9 +107,60 @@ def save_model(
     ]
     photos, kept = _decode_sample(paths, plan.image_size, plan.fit)
     expected = test.test[chosen][kept]
-    loaded = saving.load_model(plan.run.model_path, layout)
+    if plan.saves_by_record:
+        check = _save_by_record(plan, head, photos, expected)
+        if check is not None:
+            return check
+    return _save_with_keras(plan, network.assemble(head), photos, expected, monitor)
+
+
+def _save_by_record(
+    plan: Plan, head: Any, photos: Array, expected: Array
+) -> SavedModelCheck | None:
+    """Save a model whose graph is recorded; None where what was saved does not answer as measured."""
+    run, backbone = plan.run, plan.backbone
+    weights = head.get_weights()
+    try:
+        keras_file.write_model(
+            run.model_path,
+            backbone,
+            size=plan.image_size,
+            head=DenseHead.of_weights(zip(weights[::2], weights[1::2], strict=True)),
+            dropout=plan.settings.dropout,
+        )
+        model, dense = keras_file.read_model(run.model_path, backbone)
+        difference = write_whole_copy(
+            model,
+            dense,
+            run.openvino_path,
+            photos=photos,
+            expected=expected,
+            tolerance=PARITY_TOLERANCE,
+        )
+    except (ValueError, KeyError, OSError, TransLearnError):
+        logger.exception("The model cannot be saved by its record")
+        return None
+    if not run.openvino_path.is_file():
+        logger.warning("The model saved by its record differs by %.3g", difference)
+        return None
+    return SavedModelCheck(
+        parity_max_diff=difference,
+        openvino_max_diff=difference,
+        trainable_weights=sum(weight.size for weight in weights),
+        model_bytes=run.model_path.stat().st_size,
+    )
+
+
+def _save_with_keras(
+    plan: Plan, assembled: Any, photos: Array, expected: Array, monitor: Monitor
+) -> SavedModelCheck:
+    from translearn_core.graph import saving
+
+    trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
+    saving.save_model(assembled, plan.run.model_path)
+    loaded = saving.load_model(plan.run.model_path)
     received = run_keras(loaded, photos)
-    difference = float(np.abs(received - expected).max()) if len(kept) else 0.0
+    difference = float(np.abs(received - expected).max()) if len(photos) else 0.0
     if difference > 0.02:
         logger.error("The saved model differs from the measured path by %.3g", difference)
         monitor.warning(

@@ -39,7 +39,7 @@ from translearn_core.runs import Run
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.learning import learn_head, seed
 from translearn_core.techniques.registry import build_techniques
-from translearn_core.training.ahead import Ahead
+from translearn_core.training.keras_ahead import Ahead
 from translearn_core.training.multitask import (
     RunTasks,
     first_task,
@@ -93,8 +93,8 @@ def _carry_out(plan: Plan, monitor: Monitor, clock: Clock) -> bool:
     monitor.check_stop()
     tasks = read_tasks(plan, data)  # as they are now: a person may change the labels meanwhile
     _warn(plan, monitor)
-    ahead = making.result(lambda: monitor.stop_requested)
-    data = replace(data, network=data.network or ahead.network)
+    built = making.network(lambda: monitor.stop_requested)
+    data = replace(data, network=data.network or built)
     model = learn(plan, data, monitor, clock)
     stopped = monitor.stop_requested
     monitor.stage("evaluate")
@@ -104,7 +104,7 @@ def _carry_out(plan: Plan, monitor: Monitor, clock: Clock) -> bool:
         model.techniques.after_training(model.network, model.head, monitor)
     plain = None if stopped else _compare_plain(plan, test, monitor)
     monitor.stage("save")
-    saved = save_model(plan, data, model.network, model.head, test, monitor, ahead.layout)
+    saved = save_model(plan, data, model.network, model.head, test, monitor)
     figures = model.techniques.figures(test) | (plain or {})
     figures["calibration"] = calibration_figures(
         temperature, model.validation, test=test.test, truth=test.truth
@@ -219,7 +219,8 @@ def _fine_tune(
     monitor: Monitor,
 ) -> int:
     """Train the unfrozen part and the head together, from where the head stopped; the epochs."""
-    from translearn_core.fitting.fit import FitSpec, fit
+    from translearn_core.fitting.fit import fit
+    from translearn_core.fitting.rules import FitSpec
     from translearn_core.graph.assembly import set_trainable
 
     _prefix, suffix = network.parts
@@ -276,7 +277,7 @@ def _learner(network: Network, data: TrainingData, *heads: Any) -> Any:
 
 def evaluate(plan: Plan, data: TrainingData, model: TrainedModel) -> TestPredictions:
     """Judge the test photos with the weights that were kept, from cached features."""
-    from translearn_core.fitting.fit import predict_rows
+    from translearn_core.fitting.answers import predict_rows
 
     rows = data.rows("test")
     if model.tuned:
@@ -298,7 +299,7 @@ def _learn_more_tasks(
     monitor: Monitor,
 ) -> dict[str, Any]:
     """A head for each further kind of label of the data set, and the figures of all tasks."""
-    from translearn_core.fitting.fit import predict_rows
+    from translearn_core.fitting.answers import predict_rows
 
     if monitor.stop_requested or not tasks.further:
         return {}
@@ -319,7 +320,7 @@ def _keep_reference(
     plan: Plan, data: TrainingData, model: TrainedModel, monitor: Monitor
 ) -> dict[str, Any]:
     """The photos that new ones are held against, and how well that tells strange ones."""
-    from translearn_core.fitting.fit import predict_rows
+    from translearn_core.fitting.answers import predict_rows
 
     training = model.training
     training_data = training.data

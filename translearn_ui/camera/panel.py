@@ -34,6 +34,15 @@ MOST_CLASSES = 12
 LEAST_CLASSES = 2
 
 
+def dataset_to_fill() -> Dataset:
+    """The data set that recorded photos go to: a new one with the first photo."""
+    dataset = frame.current_dataset()
+    if dataset is None:
+        dataset = datasets.create_dataset(_("From the camera"))
+        frame.open_dataset(dataset)
+    return dataset
+
+
 @st.fragment
 def show(
     key: str,

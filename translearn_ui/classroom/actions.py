@@ -7,10 +7,10 @@ import streamlit as st
 
 from translearn_core import people, spaces
 from translearn_core.i18n import _, ngettext
-from translearn_core.jobs import doing
+from translearn_core.jobs import activity
 from translearn_core.people import Person
 from translearn_ui.components import dialogs
-from translearn_ui.shell import frame, who
+from translearn_ui.shell import frame, signed_in
 
 _TOLD = "class_assignment_told"
 """The assignment that was typed just now, until it is written."""
@@ -29,7 +29,7 @@ def show() -> None:
     person = by_id[str(chosen)]
     with st.container(horizontal=True, key="class_acts"), frame.errors_shown():
         if st.button(_("Open this space"), key="class_open", icon=":material/visibility:"):
-            who.visit(person.folder)
+            signed_in.visit(person.folder)
             frame.go("work")
         if st.button(_("Stop the training"), key="class_stop", icon=":material/stop_circle:"):
             _stop(person)
@@ -51,7 +51,7 @@ def show() -> None:
 
 
 def _stop(person: Person) -> None:
-    found = doing.doing_in(person.folder)
+    found = activity.doing_in(person.folder)
     if found is None or not found.state.is_live:
         st.toast(_("This pupil has nothing running or waiting."), icon=":material/info:")
         return
@@ -96,10 +96,10 @@ def _show_group(person: Person, by_id: dict[str, Person]) -> None:
 
 
 def _remove(person: Person) -> None:
-    who.require_teacher()  # the question may have stood open
+    signed_in.require_teacher()  # the question may have stood open
     shared = [one for one in people.list_people() if one.space == person.space]
     if len(shared) == 1:
-        doing.end_all_in(person.folder)
+        activity.end_all_in(person.folder)
     people.remove(person.id)
 
 

@@ -28,7 +28,7 @@ from translearn_core.i18n import LANGUAGES, _, language, matching, tag
 from translearn_ui.classroom import school
 from translearn_ui.classroom.gate import person_of
 from translearn_ui.components import format
-from translearn_ui.shell import language_choice, who
+from translearn_ui.shell import language_choice, signed_in
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -108,7 +108,7 @@ async def _school(request: Request) -> Response:
     there what it keeps of the login. So a login begins under that name.
     """
     if not school.is_offered():
-        return RedirectResponse(who.DOOR, 303)
+        return RedirectResponse(signed_in.DOOR, 303)
     origin = school.origin()
     asked = f"https://{request.headers.get('host', '')}"
     if origin and asked.casefold() != origin.casefold():
@@ -119,9 +119,9 @@ async def _school(request: Request) -> Response:
 async def _leave(request: Request) -> Response:
     if request.method != "POST":
         return _show(request, "leave")
-    await run_in_threadpool(people.close_session, request.cookies.get(who.COOKIE, ""))
-    response = RedirectResponse(who.DOOR, 303)
-    response.delete_cookie(who.COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    await run_in_threadpool(people.close_session, request.cookies.get(signed_in.COOKIE, ""))
+    response = RedirectResponse(signed_in.DOOR, 303)
+    response.delete_cookie(signed_in.COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     school.forget(request.cookies, response)
     return response
 
@@ -139,7 +139,7 @@ async def _enter(request: Request, door: str, form: Form, enter: Callable[[], Pe
         return refusal
     response = RedirectResponse("/teacher" if person.is_teacher else "/", 303)
     response.set_cookie(
-        who.COOKIE,
+        signed_in.COOKIE,
         cookie,
         max_age=int(people.SESSION_S),
         path="/",

@@ -11,17 +11,17 @@ import streamlit as st
 
 from translearn_core import people, spaces
 from translearn_core.i18n import _
-from translearn_core.jobs import doing
+from translearn_core.jobs import activity
 from translearn_core.people import Classroom
 from translearn_ui.classroom.tiles import state_words
 from translearn_ui.components import dialogs, format
-from translearn_ui.shell import who
+from translearn_ui.shell import signed_in
 
 
 def show_wall() -> None:
     """The result of each pupil's newest run, for the beamer."""
     with_names = st.toggle(_("With names"), value=True, key="class_wall_names")
-    found = [(one, doing.doing_in(one.folder)) for one in people.list_people()]
+    found = [(one, activity.doing_in(one.folder)) for one in people.list_people()]
     tiles = "".join(
         '<div class="tl-tile">'
         + (f"<b>{escape(person.name)}</b>" if with_names else "")
@@ -94,12 +94,12 @@ def _export_all() -> Path:
 
 
 def _end() -> None:
-    who.require_teacher()  # the question may have stood open
+    signed_in.require_teacher()  # the question may have stood open
     people.end_class()
 
 
 def _delete_all() -> None:
-    who.require_teacher()
+    signed_in.require_teacher()
     for space in spaces.all_spaces()[1:]:
-        doing.end_all_in(space)
+        activity.end_all_in(space)
     people.delete_all()

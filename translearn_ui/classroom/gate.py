@@ -31,7 +31,7 @@ from translearn_core import people
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, language
 from translearn_ui.classroom import school
-from translearn_ui.shell import language_choice, who
+from translearn_ui.shell import language_choice, signed_in
 from translearn_ui.shell.frame import PAGES
 
 if TYPE_CHECKING:
@@ -121,14 +121,14 @@ class Gate:
         media, upload = MEDIA.fullmatch(path), UPLOAD.fullmatch(path)
         is_page = is_reading and PAGE.fullmatch(path)
         if is_page and _has_just_signed_in(request.cookies):
-            return RedirectResponse(who.DOOR, 303)
+            return RedirectResponse(signed_in.DOOR, 303)
         if person is None:
-            return RedirectResponse(who.DOOR, 303) if is_page else _nothing()
+            return RedirectResponse(signed_in.DOOR, 303) if is_page else _nothing()
         if media and is_reading:
             name = PurePosixPath(media[1]).stem
             return None if self._media.is_for(name, person) else _nothing()
         if upload and method in ("PUT", "DELETE"):
-            if not who.is_owner(upload[1], person.id):
+            if not signed_in.is_owner(upload[1], person.id):
                 return _nothing()
             return None
         if path == "/_stcore/stream":
@@ -165,7 +165,7 @@ class Gate:
 def person_of(cookies: Mapping[str, str]) -> Person | None:
     """Who is signed in with these cookies."""
     try:
-        return people.who_holds(cookies.get(who.COOKIE, ""))
+        return people.who_holds(cookies.get(signed_in.COOKIE, ""))
     except TransLearnError:  # the files of the class cannot be read: nobody is let in
         return None
 
@@ -192,7 +192,7 @@ def _forget_session_of_another(scope: Scope, person: Person) -> None:
     """
     headers = MutableHeaders(scope=scope)
     offered = [part.strip() for part in headers.get("sec-websocket-protocol", "").split(",")]
-    if len(offered) > 2 and not who.is_owner(offered[2], person.id):
+    if len(offered) > 2 and not signed_in.is_owner(offered[2], person.id):
         headers["sec-websocket-protocol"] = ", ".join(offered[:2])
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 from translearn_core import people, quotas
 from translearn_core.config import load_configuration
 from translearn_core.i18n import N_, _
-from translearn_ui.shell import who
+from translearn_ui.shell import signed_in
 
 _MB = 10**6
 _WORDS = {
@@ -63,7 +63,7 @@ def _figures(space: Path | None, *, usual: bool = False) -> dict[str, int]:
 
 
 def _choose(figures: dict[str, int], space: Path | None) -> None:
-    who.require_teacher()
+    signed_in.require_teacher()
     kept = {} if space is not None else quotas.chosen_quotas()["all"]
     others = {name: one for name, one in kept.items() if name not in _WORDS}
     quotas.choose_quotas({**others, **figures}, space=space)

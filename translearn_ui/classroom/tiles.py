@@ -12,10 +12,10 @@ import streamlit as st
 from translearn_core import people, spaces
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
-from translearn_core.jobs.doing import ORDERS, Doing, doing_in, going_on, subject_of
+from translearn_core.jobs.activity import ORDERS, Doing, doing_in, going_on, subject_of
 from translearn_core.runs import Job
 from translearn_ui.components import format
-from translearn_ui.shell import who
+from translearn_ui.shell import signed_in
 
 EVERY_S = 4.0
 
@@ -23,7 +23,7 @@ EVERY_S = 4.0
 @st.fragment(run_every=EVERY_S)
 def show_tiles() -> None:
     """A tile for each pupil."""
-    who.require_teacher()
+    signed_in.require_teacher()
     shown = people.list_people()
     if not shown:
         st.info(_("Nobody has joined yet. The code is above."), icon=":material/group_add:")
@@ -59,7 +59,7 @@ def state_words(doing: Doing) -> str:
 @st.fragment(run_every=EVERY_S)
 def show_queue() -> None:
     """What is at work, and what waits, with the reason for its place."""
-    who.require_teacher()
+    signed_in.require_teacher()
     orders = {name: look() for name, look in ORDERS.items()}
     shown = {name: order for name, order in orders.items() if order.running or order.waiting}
     if not shown:

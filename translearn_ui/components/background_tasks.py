@@ -24,7 +24,7 @@ import streamlit as st
 from translearn_core import spaces
 from translearn_core.i18n import _
 from translearn_ui.components import format
-from translearn_ui.shell import frame, who
+from translearn_ui.shell import frame, signed_in
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def forget(task: Task) -> None:
 
 def show(task: Task) -> None:
     """Show a task's progress with a way to cancel it; the page runs again when it has ended."""
-    every_s = LOOK_IN_CLASS_S if who.is_class() else LOOK_S
+    every_s = LOOK_IN_CLASS_S if signed_in.is_class() else LOOK_S
     st.fragment(_show, run_every=every_s)(task)
 
 

@@ -14,7 +14,7 @@ from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs.in_use import throw_away_dataset
 from translearn_ui.components import bin_line, dialogs, format
-from translearn_ui.shell import frame, in_hand
+from translearn_ui.shell import frame, tab_state
 
 
 def summary(dataset: Dataset) -> str:
@@ -50,7 +50,7 @@ def confirm_delete(dataset: Dataset) -> None:
 
     def delete() -> None:
         entry = throw_away_dataset(dataset)
-        in_hand.forget(dataset.id)
+        tab_state.forget(dataset.id)
         bin_line.remember(entry)
 
     dialogs.ask_once(

@@ -25,7 +25,7 @@ from translearn_core.runs.annotations import (
 )
 from translearn_core.runs.in_use import throw_away_run
 from translearn_ui.components import bin_line, dialogs, format, run_setup
-from translearn_ui.shell import frame, in_hand, who
+from translearn_ui.shell import frame, signed_in, tab_state
 
 
 def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | None:
@@ -192,7 +192,7 @@ def download_report(run: Run, *, key: str, primary: bool = False) -> None:
 
     st.download_button(
         _("Download the report"),
-        who.as_now(make),
+        signed_in.as_now(make),
         file_name=f"translearn-report-{run.id}.html",
         mime="text/html",
         key=key,
@@ -220,7 +220,7 @@ def show_code(run: Run) -> None:
             )
             st.download_button(
                 _("Download the code"),
-                who.as_now(lambda: code_zip(run)),
+                signed_in.as_now(lambda: code_zip(run)),
                 file_name=f"translearn-code-{run.id}.zip",
                 mime="application/zip",
                 key=f"code_{run.id}",
@@ -239,7 +239,7 @@ def confirm_delete(run: Run) -> None:
 
     def delete() -> None:
         entry = throw_away_run(run)
-        in_hand.forget(run.id)
+        tab_state.forget(run.id)
         bin_line.remember(entry)
 
     dialogs.ask_once(

@@ -16,7 +16,7 @@ from translearn_core.datasets.table_reading import LabelTable, read_table, read_
 from translearn_core.datasets.tasks import MAIN, TableChoices, UnusedRow
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import sheets
+from translearn_ui.components import tables
 from translearn_ui.shell import frame
 
 TABLE_TYPES = ("csv", "tsv", "txt", "xlsx", "json", "jsonl")
@@ -123,7 +123,7 @@ def show_rows(rows: Sequence[UnusedRow], table: str, *, key: str) -> None:
     ).format(n=len(rows), table=frame.plain(table))
     with st.expander(title, icon=":material/table_rows:", key=f"{key}_rows"):
         st.dataframe(
-            sheets.fit(
+            tables.fit(
                 [{"row": one.row, "name": one.name, "problem": one.problem} for one in rows]
             ),
             hide_index=True,

@@ -1,6 +1,7 @@
 """Uploads: boxes that can be emptied, and moving what was uploaded from memory to the disk.
 
-Owns: both, and handing photos on one by one so that memory is freed on the way.
+Owns: both, what a browser offers for a box of photos, and handing photos on one by one so that memory is
+freed on the way.
 Leaves to others: what becomes of the files.
 
 Files: `<workspace>/uploads/<random>/` holds a zip only while it is read.
@@ -13,6 +14,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -26,22 +28,27 @@ from translearn_core.errors import StorageError
 from translearn_core.i18n import _
 from translearn_ui.components import background_tasks
 
+_WANTED = Path(__file__).with_name("js") / "wanted_files.js"
+
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 
-def photo_types() -> list[str]:
-    """The endings of files that can be read as photos, for an upload box."""
-    from translearn_core.datasets import PHOTO_SUFFIXES
+@cache
+def _hint() -> Any:
+    return st.components.v2.component(
+        "translearn_wanted_files", js=_WANTED.read_text(encoding="utf-8"), isolate_styles=False
+    )
 
-    return sorted(suffix.lstrip(".") for suffix in PHOTO_SUFFIXES)
 
+def want_photos(box: Box, *, videos: bool = False) -> None:
+    """Have the file chooser of the browser, above all of a phone, show photos first.
 
-def video_types() -> list[str]:
-    """The endings of files that can be read as videos, for an upload box."""
-    from translearn_core.imaging.video import VIDEO_SUFFIXES
-
-    return sorted(suffix.lstrip(".") for suffix in VIDEO_SUFFIXES)
+    Boxes of photos take files of any name, since phones hand over photos without an ending; what is no
+    photo is told by its content.
+    """
+    wanted = "image/*,video/*" if videos else "image/*"
+    _hint()(key=f"wanted_{box.key}", data={"key": box.key, "wanted": wanted})
 
 
 class Box:

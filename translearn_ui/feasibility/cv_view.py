@@ -19,7 +19,7 @@ from translearn_core.feasibility import report as check_report
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import ConfusedPair, Report
 from translearn_core.i18n import _, ngettext, number
-from translearn_ui.components import charts, class_colors, format, matrix_view, scroll, sheets
+from translearn_ui.components import charts, class_colors, format, matrix_view, scroll, tables
 from translearn_ui.components.paging import page_of
 from translearn_ui.feasibility import findings_view, photo_actions
 from translearn_ui.shell import frame
@@ -176,7 +176,7 @@ def _show_classes(report: Report) -> None:
         }
     )
     st.dataframe(
-        sheets.fit(table),
+        tables.fit(table),
         hide_index=True,
         column_config={
             "name": _("Class"),
@@ -352,7 +352,7 @@ def show_figures(dataset: Dataset, report: Report) -> None:
         given = report.given_test
         rows.insert(1, (_("on the given test photos"), _share(given.accuracy, given.interval)))
     st.dataframe(
-        sheets.fit(pd.DataFrame(rows, columns=["what", "figure"])),
+        tables.fit(pd.DataFrame(rows, columns=["what", "figure"])),
         hide_index=True,
         height="content",
         column_config={"what": _("What"), "figure": _("Figure")},

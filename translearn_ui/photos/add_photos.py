@@ -486,10 +486,10 @@ def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
     box = uploads.Box("add_files")
     given = st.file_uploader(
         _("Photos or videos of {name}").format(name=name),
-        type=[*uploads.photo_types(), *uploads.video_types()],
         accept_multiple_files=True,
         key=box.key,
     )
+    uploads.want_photos(box, videos=True)
     if not ImportChoices.from_text(dataset.record.choices).keep_positions:
         _tell_positions()
     if not given:

@@ -15,7 +15,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import dataset_actions, dialogs, undo_bar
-from translearn_ui.shell import frame, in_hand
+from translearn_ui.shell import frame, tab_state
 
 _UNDO = "edit_undo"
 
@@ -197,7 +197,7 @@ def _remove_photos(dataset: Dataset, chosen: list[str], then: Callable[[], None]
                 "{n:,} of these photos were already removed or moved in another window.",
                 gone,
             )
-            in_hand.tell(words.format(n=gone))
+            tab_state.tell(words.format(n=gone))
         if n:
             words = ngettext("{n:,} photo is removed.", "{n:,} photos are removed.", n)
             _remember(dataset, words.format(n=n))

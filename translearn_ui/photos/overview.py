@@ -8,7 +8,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.feasibility.assessment import Assessment
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import charts, class_colors, sheets, verdict_note
+from translearn_ui.components import charts, class_colors, tables, verdict_note
 from translearn_ui.photos import edit_dataset, groups, stack_choice
 from translearn_ui.shell import frame
 
@@ -98,7 +98,7 @@ def show_left_out(dataset: Dataset) -> None:
                 st.table(table.rename(columns=names), hide_index=True)
             return
         st.dataframe(
-            sheets.fit(table),
+            tables.fit(table),
             hide_index=True,
             column_config={"file": _("File"), "reason": _("Why it was left out")},
             key="left_out_table",
@@ -112,7 +112,7 @@ def _show_sizes(dataset: Dataset) -> None:
         return
     with st.expander(_("Sizes of the photos"), icon=":material/aspect_ratio:", key="sizes"):
         st.dataframe(
-            sheets.fit(sizes),
+            tables.fit(sizes),
             hide_index=True,
             height=min(280, 38 + 35 * len(sizes)),
             column_config={

@@ -228,10 +228,8 @@ def show_page() -> None:
 
 def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
     """What is asked about an upload before it can be read; returns the task of reading it."""
+    st.title(_("How should {name} be read?").format(name=frame.plain(upload.name)), anchor=False)
     with st.container(border=True, key="reading"):
-        st.header(
-            _("How should {name} be read?").format(name=frame.plain(upload.name)), anchor=False
-        )
         place, offer = st.container(), st.container()
         chosen, columns = upload.choices, upload.content.columns
         questions = [

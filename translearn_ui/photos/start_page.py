@@ -13,7 +13,7 @@ from translearn_core.config import home
 from translearn_core.i18n import _
 from translearn_ui.components import background_tasks, dataset_list, format, import_task
 from translearn_ui.photos import add_photos, teaching_view
-from translearn_ui.shell import frame, who
+from translearn_ui.shell import frame, signed_in
 
 
 def show() -> None:
@@ -88,7 +88,7 @@ def _show_waiting() -> None:
 
 
 def _show_privacy() -> None:
-    classroom = who.classroom()
+    classroom = signed_in.classroom()
     if classroom is not None:
         text = _(
             ":material/lock: Your photos stay on your teacher's machine. Your teacher can see them, other "

@@ -9,7 +9,7 @@ from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import setting_fields
-from translearn_ui.components import format, run_text, setting_words, sheets
+from translearn_ui.components import format, run_text, setting_words, tables
 
 
 def show(run: Run, metrics: RunMetrics) -> None:
@@ -40,7 +40,7 @@ def show(run: Run, metrics: RunMetrics) -> None:
             facts[title + mark] = setting_words.words_for(name, value) or "–"
         table = pd.DataFrame({"": list(facts), " ": list(facts.values())})
         st.dataframe(
-            sheets.fit(table),
+            tables.fit(table),
             hide_index=True,
             key="results_facts",
             height="content",

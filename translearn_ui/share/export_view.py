@@ -18,7 +18,7 @@ from translearn_core.i18n import _
 from translearn_core.runs import JobState, Run
 from translearn_ui.components import format
 from translearn_ui.share import phones
-from translearn_ui.shell import frame, who
+from translearn_ui.shell import frame, signed_in
 
 _LOOK_EVERY_S = 0.7
 _ICONS: dict[Purpose, str] = {
@@ -168,7 +168,7 @@ def _show_done(run: Run, row: Format, done: Parity) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             _download_words(row).format(format=_(row.title), size=format.size(done.zip_bytes)),
-            who.as_now(path.read_bytes),
+            signed_in.as_now(path.read_bytes),
             file_name=formats.file_name(run, row),
             mime="text/html" if row.suffix == ".html" else "application/zip",
             key=f"download_{row.name}",

@@ -2,7 +2,7 @@
 
 Owns: the line with the brand, the five steps with the present one marked, and My work; below it the
 photos and the model in hand, each a link, and the next action.
-Leaves to others: what is in hand (`in_hand.py`), what a page puts in the place of the next action.
+Leaves to others: what is in hand (`tab_state.py`), what a page puts in the place of the next action.
 
 Every part is there on every page and has its place, so that nothing moves from page to page.
 """
@@ -19,7 +19,7 @@ from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES, Run, run_caveats
 from translearn_core.runs.annotations import read_notes
-from translearn_ui.shell import in_hand, sort_next
+from translearn_ui.shell import sort_next, tab_state
 from translearn_ui.shell.pages import PAGES, PageName, PageRow, path_of
 from translearn_ui.shell.text import plain
 
@@ -50,7 +50,7 @@ def show(
     """
     with st.container(key="frame_head", horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(key="frame_brand", width="content"):
-            st.page_link(path_of("photos"), label="TransLearn", query_params=in_hand.kept())
+            st.page_link(path_of("photos"), label="TransLearn", query_params=tab_state.kept())
         with st.container(key="frame_path", horizontal=True, gap=None, width="stretch"):
             for row in PAGES:
                 if row.step:
@@ -62,7 +62,7 @@ def show(
                     path_of("work"),
                     label=_("My work"),
                     icon=":material/inventory_2:",
-                    query_params=in_hand.kept(),
+                    query_params=tab_state.kept(),
                 )
         with st.container(key="frame_hand", horizontal=True, gap="small", width="stretch"):
             _show_photos(dataset)
@@ -80,7 +80,7 @@ def _show_step(row: PageRow, here: PageRow) -> None:
             path_of(row.name),
             label=_(row.title),
             icon=f":material/counter_{row.step}:",
-            query_params=in_hand.kept(),
+            query_params=tab_state.kept(),
         )
 
 
@@ -93,7 +93,7 @@ def _show_photos(dataset: Dataset | None) -> None:
             path_of("photos"),
             label=plain(dataset.name),
             icon=":material/photo_library:",
-            query_params=in_hand.kept(),
+            query_params=tab_state.kept(),
         )
 
 
@@ -106,7 +106,7 @@ def _show_model(run: Run | None) -> None:
             path_of("results" if run.has_result else "train"),
             label=plain(model_words(run)),
             icon=":material/neurology:",
-            query_params=in_hand.kept() | {in_hand.RUN: run.id},
+            query_params=tab_state.kept() | {tab_state.RUN: run.id},
         )
 
 
@@ -147,7 +147,7 @@ def _next(here: PageName, dataset: Dataset | None, run: Run | None) -> Step | No
     """What comes next on a page with these photos and this model; None where the page shows it."""
     lives = run is not None and run.state.state in LIVE_STATES
     has_model = run is not None and run.has_model and not lives
-    shows_run = here == "train" and in_hand.RUN in st.query_params
+    shows_run = here == "train" and tab_state.RUN in st.query_params
     if here in ("camera", "sort") or (here == "train" and not (shows_run and has_model)):
         return None
     if lives:

@@ -2,7 +2,7 @@
 
 Owns: opening a page (`page`), the cure for deep links, going from page to page, the title of the
 browser's tab, and how headings and errors are shown.
-Leaves to others: the table of pages (`pages.py`), the photos and the model in hand (`in_hand.py`),
+Leaves to others: the table of pages (`pages.py`), the photos and the model in hand (`tab_state.py`),
 the bar (`bar.py`), words of a person as Markdown (`text.py`), colours and spacing (`theme.py`), what
 a page holds (`pages/`). Their names can be used from here.
 
@@ -28,16 +28,16 @@ from translearn_core import __version__
 from translearn_core.config import home
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
-from translearn_ui.shell import bar, in_hand, language_choice, sort_next, start, theme, who
-from translearn_ui.shell.in_hand import current_dataset as current_dataset
-from translearn_ui.shell.in_hand import current_run as current_run
-from translearn_ui.shell.in_hand import kept as kept
-from translearn_ui.shell.in_hand import open_dataset as open_dataset
-from translearn_ui.shell.in_hand import open_run as open_run
-from translearn_ui.shell.in_hand import runs_of as runs_of
+from translearn_ui.shell import bar, language_choice, signed_in, sort_next, start, tab_state, theme
 from translearn_ui.shell.pages import PAGES as PAGES
 from translearn_ui.shell.pages import PageName as PageName
 from translearn_ui.shell.pages import PageRow, path_of
+from translearn_ui.shell.tab_state import current_dataset as current_dataset
+from translearn_ui.shell.tab_state import current_run as current_run
+from translearn_ui.shell.tab_state import kept as kept
+from translearn_ui.shell.tab_state import open_dataset as open_dataset
+from translearn_ui.shell.tab_state import open_run as open_run
+from translearn_ui.shell.tab_state import runs_of as runs_of
 from translearn_ui.shell.text import listed as listed
 from translearn_ui.shell.text import plain as plain
 from translearn_ui.shell.text import sentence as sentence
@@ -80,7 +80,7 @@ def navigation() -> list[Page]:
         *(
             st.Page(path_of(row.name), title=_(row.title), icon=row.icon, url_path=row.name)
             for row in PAGES
-            if who.is_class() or not row.of_class
+            if signed_in.is_class() or not row.of_class
         ),
     ]
 
@@ -116,20 +116,20 @@ def page(name: PageName) -> DeltaGenerator:
     theme.apply()
     language_choice.show()
     if name in ("results", "try_it", "share"):
-        in_hand.take_newest_result()
-    dataset, run = in_hand.current_dataset(), in_hand.current_run()
+        tab_state.take_newest_result()
+    dataset, run = tab_state.current_dataset(), tab_state.current_run()
     tab_title(_title_of(row, dataset))
     place, wanted = bar.show(row, dataset, run)
     if wanted is not None:
         if wanted.anew:
-            in_hand.open_run(None)
+            tab_state.open_run(None)
         elif run is not None:
-            in_hand.open_run(run)
+            tab_state.open_run(run)
         with errors_shown():
             if wanted.page == "sort" and dataset is not None:
                 sort_next.take(dataset)
             go(wanted.page)
-    for text in in_hand.notices(name):
+    for text in tab_state.notices(name):
         _show_notice(text)
     if not start.can_write():
         st.error(
@@ -153,7 +153,7 @@ def _title_of(row: PageRow, dataset: Dataset | None) -> str:
 
 def tell_now(text: str) -> None:
     """Say here, and at the top of this page from now on, what was changed elsewhere."""
-    in_hand.tell(text)
+    tab_state.tell(text)
     _show_notice(text)
 
 
@@ -168,7 +168,7 @@ def tab_title(text: str) -> None:
 
 def go(name: PageName, **query: str) -> NoReturn:
     """Go to a page and take the current data set and run along, and what that page is told more."""
-    st.switch_page(path_of(name), query_params=in_hand.kept() | query)
+    st.switch_page(path_of(name), query_params=tab_state.kept() | query)
 
 
 def server_is_here() -> bool:
@@ -227,7 +227,7 @@ def empty_state(
         page: where the button leads; to the photos where training has none yet.
         heads: whether its title is that of the page, which has no other.
     """
-    if button and page == "train" and not in_hand.kept():
+    if button and page == "train" and not tab_state.kept():
         button, page = _("Choose photos"), "photos"
     with st.container(key=f"empty_{key}", horizontal_alignment="center", gap="small"):
         with st.container(key=f"icon_of_empty_{key}", width="content"):

@@ -42,12 +42,12 @@ def show(dataset: Dataset | None) -> None:
             "group, and soon the computer proposes a class for every other photo. You decide."
         )
     )
-    with st.container(border=True, key="sort_bring"), frame.errors_shown():
-        show_boxes(dataset)
     if dataset is not None:
         with frame.errors_shown():
             sort_offer.show(dataset, key="sort", kind="primary")
-    elif not is_recording():
+    with st.container(border=True, key="sort_bring"), frame.errors_shown():
+        show_boxes(dataset)
+    if dataset is None and not is_recording():
         with st.container(horizontal=True, vertical_alignment="center", key="sort_demo_line"):
             st.markdown(_("No photos yet?"), width="content")
             if st.button(
@@ -95,12 +95,8 @@ def show_boxes(dataset: Dataset | None) -> None:
     elif way == "folder":
         given = st.file_uploader(label, accept_multiple_files="directory", key=box.key)
     else:
-        given = st.file_uploader(
-            label,
-            type=[*uploads.photo_types(), *uploads.video_types()],
-            accept_multiple_files=True,
-            key=box.key,
-        )
+        given = st.file_uploader(label, accept_multiple_files=True, key=box.key)
+        uploads.want_photos(box, videos=True)
     if given:
         task = _start(dataset, given, archive=way == "zip")
         box.empty()
@@ -111,7 +107,7 @@ def _show_camera(dataset: Dataset | None) -> None:
     """Record straight into the unsorted photos."""
     from translearn_ui.camera import panel
 
-    panel.show("sort_camera", dataset=frame.current_dataset, store=_store, pile=True)
+    panel.show("sort_camera", dataset=frame.current_dataset, store=panel.dataset_to_fill, pile=True)
     n = len(datasets.read_unsorted(dataset)) if dataset is not None else 0
     if st.button(
         ngettext("Sort {n:,} photo", "Sort {n:,} photos", n).format(n=n) if n else _("Sort photos"),
@@ -123,15 +119,6 @@ def _show_camera(dataset: Dataset | None) -> None:
         on_click=lambda: st.session_state.update({_WAY: "files"}),
     ):
         st.rerun()
-
-
-def _store() -> Dataset:
-    """The data set that recorded photos go to: a new one with the first photo."""
-    dataset = frame.current_dataset()
-    if dataset is None:
-        dataset = datasets.create_dataset(_("From the camera"))
-        frame.open_dataset(dataset)
-    return dataset
 
 
 def _start_demo() -> background_tasks.Task:

@@ -38,7 +38,7 @@ from translearn_ui.components.run_progress import (
     share_done,
     time_left,
 )
-from translearn_ui.shell import frame, who
+from translearn_ui.shell import frame, signed_in
 from translearn_ui.training import ended_view, run_words
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def show(run: Run, place: DeltaGenerator) -> None:
 
 def _waits_in_class(state: JobState) -> bool:
     """Whether a run is one of many that wait, of which each need not be looked at every second."""
-    return who.is_class() and state.state == "queued"
+    return signed_in.is_class() and state.state == "queued"
 
 
 def _follow(run: Run, stopping: bool, waits: bool) -> None:

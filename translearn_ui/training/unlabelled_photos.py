@@ -83,9 +83,9 @@ def _show_upload(name: str) -> None:
         files = st.file_uploader(
             _("Photos of it, all together"),
             accept_multiple_files=True,
-            type=uploads.photo_types(),
             key=box.key,
         )
+        uploads.want_photos(box)
         st.button(
             _("Take these photos"),
             key=f"take_{name}",

@@ -77,10 +77,11 @@ def show(run: Run, way: str) -> None:
     else:
         given = st.file_uploader(
             _("Drop photos here") if way == "photos" else _("Drop a folder of photos here"),
-            type=uploads.photo_types() if way == "photos" else None,
             accept_multiple_files=True if way == "photos" else "directory",
             key=box.key,
         )
+        if way == "photos":
+            uploads.want_photos(box)
         if len(given) == 1:
             if _ask(run, [(given[0].name, given[0].getvalue())], given[0].file_id):
                 st.rerun()  # the answer comes first

@@ -21,7 +21,7 @@ from translearn_core.errors import PhotoError
 from translearn_core.formatting import AnswerWords, answer_words
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
-from translearn_ui.components import background_tasks, charts, class_colors, format, sheets, uploads
+from translearn_ui.components import background_tasks, charts, class_colors, format, tables, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None
     pictures, rows = st.tabs([_("Pictures"), _("Table")], key="answers_view")
     with rows:
         st.dataframe(
-            sheets.fit(
+            tables.fit(
                 found[[name for name in found.columns if not name.startswith("p(")]].assign(
                     probability=[
                         ""

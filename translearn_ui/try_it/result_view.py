@@ -68,19 +68,20 @@ def _show_one(answer: Answer, run: Run, sure_from: float) -> None:
         prediction_view.show_answer(answer, sure_from=sure_from, run=run)
     if answer.prediction.error:
         return
-    _show_truth(run, answer.prediction.label or "")
+    is_known = _show_truth(run, answer.prediction.label or "")
     prediction_view.show_shares(answer, sure_from=sure_from, run=run)
-    if answer.content is not None:
+    if answer.content is not None and not is_known:
         right_class.show(run, answer.prediction.file, answer.content)
     prediction_view.show_why(answer, run=run)
 
 
-def _show_truth(run: Run, answer: str) -> None:
-    """The class of a test photo that was asked about, or what a trap teaches."""
+def _show_truth(run: Run, answer: str) -> bool:
+    """The class of a test photo that was asked about, or what a trap teaches. Whether it is the former."""
     of, truth, lure = st.session_state.get(photo_input.TRUTH_KEY, ("", "", ""))
     if of != run.id:
-        return
+        return False
     if lure:
         st.info(traps.sentence(truth, lure, answer), icon=":material/lightbulb:")
-    else:
-        st.markdown(_("In your photos it is **{truth}**.").format(truth=frame.plain(truth)))
+        return False
+    st.markdown(_("In your photos it is **{truth}**.").format(truth=frame.plain(truth)))
+    return True

@@ -14,7 +14,6 @@ from translearn_core.i18n import N_, _
 from translearn_core.jobs.queue import (
     Order,
     announced_jobs,
-    is_running,
     jobs_of_all,
     order_of_all,
     order_of_exports,
@@ -65,7 +64,7 @@ def waiting_order() -> list[Job]:
 
 def going_on() -> list[Job]:
     """All runs and searches that are at work."""
-    return [job for job in jobs_of_all() if is_running(job)]
+    return list(order_of_all().running)
 
 
 ORDERS: dict[str, Callable[[], Order]] = {

@@ -1,6 +1,6 @@
 """The line above every page of a class: who is signed in, the way out, and what all are to do.
 
-Owns: that line. Leaves to others: who somebody is (`who.py`).
+Owns: that line. Leaves to others: who somebody is (`signed_in.py`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import streamlit as st
 
 from translearn_core import people
 from translearn_core.i18n import _
-from translearn_ui.shell import who
+from translearn_ui.shell import signed_in
 
 
 def show() -> None:
     """Draw the line; nothing without a class."""
-    person = who.person()
+    person = signed_in.person()
     if person is None:
         return
-    visited = who.visited()
+    visited = signed_in.visited()
     links = [(_("Sign out"), "/class/leave")]
     if person.is_teacher:
         links.insert(0, (_("The class"), "/teacher"))
@@ -37,7 +37,7 @@ def show() -> None:
 
 def _assignment() -> str:
     """What the teacher has told all to do, in HTML."""
-    classroom = who.classroom()
+    classroom = signed_in.classroom()
     if classroom is None or not classroom.assignment:
         return ""
     return f"<p>{escape(_('Assignment: {text}').format(text=classroom.assignment))}</p>"
