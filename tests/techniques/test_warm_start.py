@@ -44,7 +44,7 @@ def test_a_move_from_one_new_photo_keeps_some_deviation() -> None:
 
 
 def test_many_old_photos_of_the_same_kind_help_few_new_ones() -> None:
-    new, labels = draw_clouds(4, seed=1, apart=1.0, noise=1.0)
+    new, labels = draw_clouds(16, seed=1, apart=1.0, noise=1.0)
     old = draw_clouds(200, seed=2, apart=1.0, noise=1.0)
     verdict = judged((new, labels), old)
     assert verdict.helps
