@@ -9,6 +9,7 @@ from tests.support.clouds import draw_clouds
 from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation.evidence import HiddenCheck
 from translearn_core.techniques.distillation import (
+    CERTAIN,
     TEACHER_SHARE,
     TEACHER_TEMPERATURE,
     judge_teaching,
@@ -101,3 +102,11 @@ def test_each_view_has_targets_of_its_own_and_a_stop_is_heeded() -> None:
     assert verdict.taught == 1.0
     with pytest.raises(StopRequestedError):
         judge_teaching(views, [targets] * 2, labels, np.arange(36), rng=rng, stop=lambda: True)
+
+
+@pytest.mark.parametrize(("certainty", "helps"), [(1.9, False), (2.1, True)])
+def test_a_teacher_is_listened_to_where_its_gain_is_certain(certainty: float, helps: bool) -> None:
+    verdict = HiddenCheck(
+        plain=0.5, taught=0.6, certainty=certainty, class_gain=0.1, hidden=40, least=CERTAIN
+    )
+    assert verdict.helps is helps

@@ -16,8 +16,6 @@ from translearn_core.arrays import Array
 
 CLEAR = 1.0
 """Standard errors that a gain has to exceed before a technique departs from plain training."""
-CERTAIN = 1.645
-"""The same for a technique that has lost on photos that were not hidden: a one-sided test at 5 %."""
 
 
 def standard_errors(gaps: Array) -> float:

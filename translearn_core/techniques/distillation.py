@@ -20,7 +20,7 @@ from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import cross_validation, linear_probe
 from translearn_core.evaluation.calibration import softmax
-from translearn_core.evaluation.evidence import CERTAIN, HiddenCheck, standard_errors
+from translearn_core.evaluation.evidence import HiddenCheck, standard_errors
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Plan
@@ -45,6 +45,8 @@ PENALTY = 0.1
 FOLDS, REPEATS = 5, 2
 JUDGED = 500
 """So many photos are enough to tell whether the teacher helps."""
+CERTAIN = 2.0
+"""Standard errors that the gain has to exceed: below that it was lost on photos that were not held out."""
 LIKELIEST = 3
 """Classes of a soft target that the judging heads learn; they hold nearly all of it."""
 BATCH = 16
