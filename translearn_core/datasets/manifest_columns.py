@@ -45,18 +45,22 @@ COLUMNS: dict[str, Any] = {
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 STATS_COLUMNS = tuple(field.name for field in fields(PhotoStats))
-_EMPTY = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
+_EMPTY: dict[Any, Any] = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
 
 
 def with_columns(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
     """`table` with exactly `columns` and their types; missing columns are empty or 0."""
+    blank = {kind: pd.array([_EMPTY[kind]] * len(table), dtype=kind) for kind in _EMPTY}
     full = {
-        name: table[name].astype(kind)
-        if name in table.columns
-        else pd.Series([_EMPTY[kind]] * len(table), index=table.index, dtype=kind)
+        name: _column(table[name], kind) if name in table.columns else blank[kind]
         for name, kind in columns.items()
     }
-    return pd.DataFrame(full).reset_index(drop=True)
+    return pd.DataFrame(full, index=pd.RangeIndex(len(table)))
+
+
+def _column(column: pd.Series[Any], kind: Any) -> Any:
+    """Its values as `kind`. Without an index, by which a table would be put together slowly."""
+    return column.array if column.dtype == kind else column.astype(kind).array
 
 
 def recheck_older_stats(photos: pd.DataFrame) -> pd.DataFrame:
