@@ -44,7 +44,7 @@ from translearn_core.graph.description import (
     describe_weights,
     is_recorded_as,
 )
-from translearn_core.graph.keras_file import describe_model, write_file
+from translearn_core.graph.keras_file import can_be_written, describe_model, write_file
 from translearn_core.graph.recorded import has_record, read_record
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.settings import Settings
@@ -275,9 +275,10 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone, tmp_path: 
     if has_record(backbone):
         record, network = read_record(backbone), _built(backbone)
         assert is_recorded_as(record, network)
-        written = describe_model(record, network.input_shape[1], *RECORDED_HEAD)
-        assert written == describe_saved(network), "the .keras file is not what Keras writes"
-        _check_that_keras_opens_a_written_file(backbone, record, tmp_path / "model.keras")
+        if can_be_written(backbone):  # with another Keras than the recorded one, Keras saves
+            written = describe_model(record, network.input_shape[1], *RECORDED_HEAD)
+            assert written == describe_saved(network), "the .keras file is not what Keras writes"
+            _check_that_keras_opens_a_written_file(backbone, record, tmp_path / "model.keras")
 
 
 def _check_that_keras_opens_a_written_file(
