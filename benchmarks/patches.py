@@ -1,6 +1,6 @@
 """Photos whose class is decided by one coloured patch alone, anywhere on them.
 
-For pointing tests of heat maps, in `understand.py` and in the tests: what decides is known to the
+For pointing tests of heat maps, in `calibration_ood_heatmaps.py` and in the tests: what decides is known to the
 pixel, so a heat map can be right or wrong.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -168,3 +169,19 @@ def test_rooms_of_the_web_process_import_nothing_heavy_at_import() -> None:
 def _roots(names: Iterable[str]) -> set[str]:
     """The packages of dotted names."""
     return {name.split(".")[0] for name in names}
+
+
+NAMED_FILE = re.compile(r"`((?:\w+/)*\w+\.py)`")
+
+
+@pytest.mark.parametrize("package", ["translearn_core", "translearn_ui"])
+def test_docstrings_name_modules_that_are_there(package: str) -> None:
+    """`name.py` lies beside the module or on the ground floor, `room/name.py` in its room."""
+    wrong = []
+    for path in sorted((ROOT / package).rglob("*.py")):
+        told = ast.get_docstring(parsed(path)) or ""
+        for name in NAMED_FILE.findall(told):
+            places = (path.parent, path.parents[1], ROOT / package, CORE, ROOT)
+            if not any((place / name).is_file() for place in places):
+                wrong.append(f"{path.relative_to(ROOT)} names {name}")
+    assert not wrong

@@ -9,6 +9,13 @@ DROPZONE = 'data-testid="stFileUploaderDropzone"'
 STOP = 'data-testid="stBaseButton-header"'
 """Streamlit's own button, there while a page is drawn."""
 
+AT_REST = """
+* { transition: none !important; animation: none !important; }
+[data-stale=true] { opacity: 1 !important; }
+"""
+"""No colour is judged half-way: not while the theme changes, nor where a part is pale for the moment
+in which its successor is made."""
+
 
 def faults(page: Any, *rules: str, within: str = "") -> list[str]:
     """What axe-core finds, by its default rules or only by some, on the page or in one part of it."""
@@ -19,6 +26,7 @@ def faults(page: Any, *rules: str, within: str = "") -> list[str]:
 
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
+        page.add_style_tag(content=AT_REST)
     ask = "([within, options]) => axe.run(within || document, options)"
     result = page.evaluate(ask, [within, options])
     return [
@@ -34,10 +42,13 @@ def faults_in_both(page: Any, *, within: str = "") -> list[str]:
     """The faults of a page that is light, and in the dark those of contrast; it is light again then."""
     found = [f"light: {fault}" for fault in faults(page, within=within)]
     page.emulate_media(color_scheme="dark")
+    page.wait_for_function(IS_DARK, polling=50)
     found += [f"dark: {fault}" for fault in faults(page, "color-contrast", within=within)]
     page.emulate_media(color_scheme="light")
     return found
 
 
+IS_DARK = "getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === 'dark'"
+"""The app has followed the change."""
 DIALOG = "[role=dialog]"
 MAIN = "[data-testid=stMain]"

@@ -22,6 +22,44 @@ from translearn_core.runs import Run, create_run
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
+SHOWN = {
+    "first": ".st-key-demo button",
+    "photos": ".st-key-dataset_title",
+    "waiting": ".st-key-reading_drop button",
+    "one class": ".st-key-dataset_title",
+    "train of one class": ".st-key-train_button button",
+    "train": ".st-key-train_plan",
+    "done": ".st-key-live_tiles_1 button",
+    "live": ".st-key-live_accuracy .tl-curve",
+    "results": ".tl-verdict",
+    "try": ".st-key-try_tiles_1 button",
+    "share": ".st-key-share_first",
+    "work": ".st-key-row_accessible",
+    "compare": ".st-key-compare_curves .main-svg",
+    "feasible": ".st-key-feasible_start button",
+    "search": ".st-key-search_button button",
+    "sort": ".st-key-sort_bring",
+    "camera": ".tl-cam-class",
+    "empty": "h2",
+    "gone": "[data-testid=stAlert]",
+}
+"""What only this page shows: it is there when the page has been drawn."""
+EXPERT = ".st-key-train_switch label"
+INSIDE = {
+    "train": [(EXPERT, ".st-key-freeze_handle")],
+    "results": [
+        ("[role=tab]:has-text('Mistakes')", ".st-key-results_matrix .main-svg"),
+        ("[role=tab]:has-text('Trust')", ".st-key-results_sure"),
+        ("[role=tab]:has-text('Details')", ".st-key-results_settings"),
+    ],
+    "work": [
+        ("[role=tab]:has-text('Trainings')", ".st-key-bring_back"),
+        ("[role=tab]:has-text('This installation')", ".st-key-row_cache"),
+    ],
+}
+"""What is pressed on a page to see another part of it, and what shows then."""
+GO = "address => { history.pushState({}, '', address); dispatchEvent(new PopStateEvent('popstate')); }"
+"""To another page as by the browser's arrows: the app is not loaded anew."""
 HEADINGS = "[...document.querySelectorAll('[data-testid=stMain] :is(h1, h2, h3, h4, h5, h6)')]"
 
 
@@ -52,16 +90,12 @@ def pages(server: Any) -> Iterator[dict[str, str]]:
         "one class": f"/?data={one_class.id}",
         "train of one class": f"/train?data={one_class.id}",
         "train": f"/train?{data}",
-        "expert": f"/train?{data}&expert=1",
-        "live": f"/train?run={learning.id}",
         "done": f"/train?{both}",
+        "live": f"/train?run={learning.id}",
         "results": f"/results?{both}",
-        **{tab: f"/results?{both}&tab={tab}" for tab in ("mistakes", "trust", "details")},
         "try": f"/try_it?{both}",
         "share": f"/share?{both}",
         "work": f"/work?{data}",
-        "runs": f"/work?{data}&tab=Runs",
-        "installation": f"/work?{data}&tab=This+installation",
         "compare": f"/compare?runs={first.id},{second.id}",
         "feasible": f"/feasible?{data}",
         "search": f"/search?{data}",
@@ -105,19 +139,31 @@ def _learning_run(dataset: Path, like: Run) -> Run:
 
 def test_no_page_has_a_fault_that_axe_finds(page: Any, pages: dict[str, str]) -> None:
     found = []
-    for name, address in pages.items():
-        page.goto(address)
+
+    def judge(name: str, shown: str) -> None:
+        expect(page.locator("[data-testid=stMain]").locator(shown).first).to_be_visible()
         _wait_until_drawn(page)
         levels = page.evaluate(f"{HEADINGS}.map(heading => Number(heading.tagName[1]))")
         if levels[:1] != [1] or levels.count(1) != 1:
             found.append(f"{name}: headings {levels}")
-        found += [f"{name}, {fault}" for fault in axe.faults_in_both(page)]
+        found.extend(f"{name}, {fault}" for fault in axe.faults_in_both(page))
+
+    page.goto("/")
+    for name, address in pages.items():
+        page.evaluate(GO, address)
+        judge(name, SHOWN[name])
+        for pressed, shown in INSIDE.get(name, []):
+            page.locator(pressed).click()
+            judge(f"{name}, {pressed}", shown)
     assert not found, "\n".join(found)
 
 
 def _wait_until_drawn(page: Any) -> None:
     expect(page.locator("[data-testid=stMain] h1").first).to_be_visible(timeout=30_000)
-    busy = page.locator("[data-testid=stStatusWidget], [data-testid=stSkeleton]")
+    busy = page.locator(
+        "[data-testid=stStatusWidget], [data-testid=stSkeleton], "
+        "[data-testid=stApp]:not([data-test-script-state=notRunning])"
+    )
     expect(busy).to_have_count(0, timeout=30_000)
 
 
@@ -127,11 +173,14 @@ def test_the_button_that_trains_is_in_view(
 ) -> None:
     page = new_page(width=width, height=height)
     button = page.locator(".st-key-train_button button")
-    for name in ("train", "expert"):
-        page.goto(pages[name])
+    page.goto(pages["train"])
+    for view in ("simple", "expert"):
         expect(button).to_be_enabled()
         _wait_until_drawn(page)
         expect(button).to_be_in_viewport(ratio=1)
+        if view == "simple":
+            page.locator(EXPERT).click()
+            expect(page.locator(".st-key-freeze_handle")).to_be_visible()
     main = page.locator("[data-testid=stMain]")
     main.evaluate("main => main.scrollTo(0, main.scrollHeight)")
     expect(page.locator(".st-key-train_search button")).to_be_in_viewport()

@@ -25,6 +25,8 @@ FILE_DIALOG = 2
 PATIENCE_MS = 180_000
 
 
+AT_REST = "[data-testid=stApp][data-test-script-state=notRunning]"
+"""No run of the page draws the button anew while the focus goes there."""
 MOST_TABS = 150
 """Stops of the Tab key from one press to the next, past a page of photos and round to the top."""
 
@@ -33,6 +35,7 @@ def _press(page: Any, selector: str) -> int:
     """Go to a button by the Tab key and press it by Enter, as who has no mouse does."""
     button = page.locator(f"{selector} button")
     expect(button).to_be_enabled(timeout=PATIENCE_MS)
+    expect(page.locator(AT_REST)).to_be_attached()
     for _tab in range(MOST_TABS):
         if button.evaluate("button => button === document.activeElement"):
             break

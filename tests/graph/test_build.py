@@ -25,6 +25,7 @@ from translearn_core.backbones.freezing import blocks_of, freeze_choice
 from translearn_core.backbones.weights import weights_path
 from translearn_core.backbones.weights_check import expected_shapes
 from translearn_core.errors import RunError, SettingsError, WeightsError
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
 from translearn_core.graph.blocks import (
     find_blocks,
@@ -43,7 +44,7 @@ from translearn_core.graph.description import (
     describe_weights,
     is_recorded_as,
 )
-from translearn_core.graph.keras_file import describe_model
+from translearn_core.graph.keras_file import describe_model, write_file
 from translearn_core.graph.recorded import has_record, read_record
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.settings import Settings
@@ -260,7 +261,7 @@ def test_cut_points_are_all_that_flows_on(backbone: Backbone) -> None:
         assert (last not in reached) == (removed in cuts)
 
 
-def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
+def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone, tmp_path: Path) -> None:
     """Whoever changes a row or a rule runs `scripts/make_blocks`."""
     application = _application(backbone)
     for layer in application._flatten_layers():
@@ -276,6 +277,27 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
         assert is_recorded_as(record, network)
         written = describe_model(record, network.input_shape[1], *RECORDED_HEAD)
         assert written == describe_saved(network), "the .keras file is not what Keras writes"
+        _check_that_keras_opens_a_written_file(backbone, record, tmp_path / "model.keras")
+
+
+def _check_that_keras_opens_a_written_file(
+    backbone: Backbone, record: dict[str, Any], path: Path
+) -> None:
+    """Written without Keras from the weights of the live network, it answers as that network."""
+    network = _built(backbone)
+    weights = {}
+    for position, shapes in record["weights"]:
+        layer = network.get_layer(record["operations"][position][1])
+        by_name = {variable.name: np.asarray(variable) for variable in layer.weights}
+        weights[layer.name] = [by_name[name] for name in shapes]
+    pooled = _answer(backbone).mean(axis=(1, 2))
+    spread = pooled.std(axis=0)
+    kernel = np.zeros((backbone.features, 3), np.float32)
+    kernel[np.argsort(spread)[-3:], np.arange(3)] = 1 / spread.max()  # tiny with random weights
+    head = DenseHead.of_weights([(kernel, np.zeros(3, np.float32))])
+    write_file(path, record, weights, size=backbone.min_size, head=head, dropout=0.5)
+    answers = _run(load_model(path), _photos(backbone.min_size))
+    np.testing.assert_allclose(answers, head.probabilities(pooled), atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "smaller"), LARGER.items())

@@ -15,10 +15,16 @@ import pytest
 
 from translearn_core.backbones import BACKBONES
 from translearn_core.evaluation.dense_head import DenseHead
+from translearn_core.graph import keras_file
 from translearn_core.graph.assembly import assemble, build_head, split_at
 from translearn_core.graph.build import build_backbone
 from translearn_core.graph.cut_points import cut_points
-from translearn_core.graph.keras_file import can_be_written, described, read_model, write_model
+from translearn_core.graph.keras_file import (
+    can_be_written,
+    described,
+    read_model,
+    write_model,
+)
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.prediction.model_runner import OpenVINORunner, write_whole_copy
 from translearn_core.settings import Settings
@@ -117,6 +123,14 @@ def test_other_weights_in_the_file_are_other_answers(files: Any, tmp_path: Path)
     compared = {"photos": photos, "expected": expected, "tolerance": 1e-4}
     assert write_whole_copy(model, read, tmp_path / "copy.xml", **compared) > 1e-3
     assert not (tmp_path / "copy.xml").exists()
+
+
+def test_another_version_of_keras_saves_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert can_be_written(STARTER)
+    can_be_written.cache_clear()
+    monkeypatch.setattr(keras_file, "version", lambda _name: "3.99.0")
+    assert not can_be_written(STARTER)
+    can_be_written.cache_clear()
 
 
 def test_backbones_without_a_record_are_left_to_keras() -> None:

@@ -9,6 +9,7 @@ from tests.support.clouds import draw_clouds
 from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation.evidence import HiddenCheck
 from translearn_core.techniques.distillation import (
+    CERTAIN,
     TEACHER_SHARE,
     TEACHER_TEMPERATURE,
     judge_teaching,
@@ -53,11 +54,11 @@ def test_targets_are_labels_where_nobody_was_asked_and_shared_where_the_teacher_
 
 
 def overlapping() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Few photos of two clouds that overlap, among features that say nothing; and how likely the
+    """Photos of two clouds that overlap, among features that say nothing; and how likely the
     second class is by the distance from both middles."""
-    signal, labels = draw_clouds(40, seed=1, apart=0.9, noise=1.0)
+    signal, labels = draw_clouds(100, seed=1, apart=0.9, noise=1.0)
     rng = np.random.default_rng(2)
-    features = np.concatenate([signal, rng.normal(0, 1, (80, 60))], axis=1).astype(np.float32)
+    features = np.concatenate([signal, rng.normal(0, 1, (200, 60))], axis=1).astype(np.float32)
     second = 1 / (1 + np.exp(0.9 * (signal[:, 0] - signal[:, 1])))
     return features, labels, second
 
@@ -73,7 +74,7 @@ def test_a_teacher_that_knows_how_likely_classes_are_helps() -> None:
     verdict = judged(features, labels, np.stack([1 - second, second], axis=1))
     assert verdict.helps
     assert verdict.taught > verdict.plain
-    assert verdict.hidden == 80
+    assert verdict.hidden == 200
     assert verdict.figures()["helps"] is True
 
 
@@ -101,3 +102,11 @@ def test_each_view_has_targets_of_its_own_and_a_stop_is_heeded() -> None:
     assert verdict.taught == 1.0
     with pytest.raises(StopRequestedError):
         judge_teaching(views, [targets] * 2, labels, np.arange(36), rng=rng, stop=lambda: True)
+
+
+@pytest.mark.parametrize(("certainty", "helps"), [(1.9, False), (2.1, True)])
+def test_a_teacher_is_listened_to_where_its_gain_is_certain(certainty: float, helps: bool) -> None:
+    verdict = HiddenCheck(
+        plain=0.5, taught=0.6, certainty=certainty, class_gain=0.1, hidden=40, least=CERTAIN
+    )
+    assert verdict.helps is helps

@@ -6,7 +6,7 @@ tensors of plain numbers and nothing else.
 Leaves to others: whether it is the right file (`weights_check.py`), what the tensors are for
 (`graph/efficientnet_lite.py`).
 
-Source of the format: `torch/serialization.py`, function `_legacy_load`.
+Source of the format: torch/serialization.py, function `_legacy_load`.
 """
 
 from __future__ import annotations

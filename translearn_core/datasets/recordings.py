@@ -1,7 +1,7 @@
 """Frames of one recording: of a camera that was held on something, or of a video file.
 
 Owns: the names of frames, which say what recording they are from, and classes that have a single
-recording. Leaves to others: taking frames (a page, `video.py`), groups (`grouping.py`), cutting a
+recording. Leaves to others: taking frames (a page, `imaging/video.py`), groups (`grouping.py`), cutting a
 recording in time (`copy_chains.py`), splits (`split.py`).
 
 A frame is called `<recording>~00012.jpg`, with its place in time as five digits or more. The frames of one

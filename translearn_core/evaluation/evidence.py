@@ -33,6 +33,7 @@ class HiddenCheck:
         certainty: the gain in standard errors.
         class_gain: gain of the mean over classes, as a technique may favour large ones.
         hidden: labelled photos.
+        least: standard errors that the gain has to exceed.
     """
 
     plain: float
@@ -40,11 +41,12 @@ class HiddenCheck:
     certainty: float
     class_gain: float
     hidden: int
+    least: float = CLEAR
 
     @property
     def helps(self) -> bool:
         """Whether it is to be used."""
-        return self.certainty > CLEAR and self.class_gain > 0
+        return self.certainty > self.least and self.class_gain > 0
 
     def figures(self) -> dict[str, Any]:
         """For metrics.json."""

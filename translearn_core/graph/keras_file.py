@@ -80,11 +80,23 @@ def write_model(
         ValueError, OSError, KeyError, WeightsError: the weights cannot be read, or do not fit.
     """
     record = read_record(backbone)
+    weights = read_recorded_weights(backbone, record)
+    arrays = {name: list(own.values()) for name, own in weights.items()}
+    write_file(path, record, arrays, size=size, head=head, dropout=dropout)
+
+
+def write_file(
+    path: Path,
+    record: Mapping[str, Any],
+    weights: Mapping[str, Sequence[Array]],
+    *,
+    size: int,
+    head: DenseHead,
+    dropout: float,
+) -> None:
+    """The same with given weights of the backbone, by layer in the order of its variables."""
     widths = [len(layer.bias) for layer in head.layers]
-    arrays = {
-        name: list(weights.values())
-        for name, weights in read_recorded_weights(backbone, record).items()
-    }
+    arrays = dict(weights)
     for name, layer in zip([HIDDEN, OUTPUT][-len(widths) :], head.layers, strict=True):
         arrays[name] = [layer.kernel, layer.bias]
     description = describe_model(record, size, widths, dropout)

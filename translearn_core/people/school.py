@@ -1,7 +1,7 @@
 """Signing in with the account of a school, where it has an identity provider (OpenID Connect).
 
 Owns: whether it is offered, and who an account is here: a pupil, the teacher, or nobody.
-Leaves to others: asking the provider and checking what it says (Streamlit's login, `classroom/school.py`).
+Leaves to others: asking the provider and checking what it says (Streamlit's login, `translearn_ui/classroom/school.py`).
 
 An account is known by the provider and its own id for the person (`iss`, `sub`), never by an address,
 which may be given to somebody else later. An address counts for the rules only where the provider says

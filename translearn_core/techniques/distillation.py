@@ -45,6 +45,8 @@ PENALTY = 0.1
 FOLDS, REPEATS = 5, 2
 JUDGED = 500
 """So many photos are enough to tell whether the teacher helps."""
+CERTAIN = 2.0
+"""Standard errors that the gain has to exceed: below that it was lost on photos that were not held out."""
 LIKELIEST = 3
 """Classes of a soft target that the judging heads learn; they hold nearly all of it."""
 BATCH = 16
@@ -174,6 +176,7 @@ def judge_teaching(
         certainty=standard_errors(taught - plain),
         class_gain=cross_validation.mean_recall(taught - plain, labels),
         hidden=n,
+        least=CERTAIN,
     )
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import cross_validation, linear_probe
-from translearn_core.evaluation.evidence import CLEAR, standard_errors
+from translearn_core.evaluation.evidence import standard_errors
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.features.weight_change import figures_of
 from translearn_core.fitting.data import TrainingData
@@ -51,6 +51,8 @@ PENALTY = 0.1
 FOLDS, REPEATS = 5, 2
 STEPS = 150
 """Of those heads: with the usual 30 they have not arrived, and the largest weight always won."""
+CERTAIN = 1.645
+"""Standard errors that the gain in log-likelihood has to exceed: a one-sided test at 5 %."""
 JUDGED = 500
 """So many new photos, and so many old ones, are enough to settle the weight."""
 
@@ -175,7 +177,7 @@ class RehearsalChoice:
         """Which of `WEIGHTS` makes the hidden photos least surprising; 0 where that is not clear, or
         where fewer of them are named right on the mean over classes."""
         best = int(self.nll.argmin())
-        clear = self.certainty[best] > CLEAR and self.class_gain[best] >= 0
+        clear = self.certainty[best] > CERTAIN and self.class_gain[best] >= 0
         return best if clear else 0
 
     @property

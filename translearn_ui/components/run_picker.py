@@ -1,7 +1,7 @@
 """Choosing one of several runs.
 
 Owns: the boxes, and how a run is written in one line.
-Leaves to others: which run is the current one (`frame.py`).
+Leaves to others: which run is the current one (`shell/frame.py`).
 """
 
 from __future__ import annotations

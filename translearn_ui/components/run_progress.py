@@ -2,7 +2,7 @@
 
 Owns: folding events into a `RunProgress`, kept in the session and read on from where the last look ended,
 and what follows from it in figures: the best so far, the time left, the share done.
-Leaves to others: saying it in words (`live.py`).
+Leaves to others: saying it in words (`training/live.py`).
 """
 
 from __future__ import annotations

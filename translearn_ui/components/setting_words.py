@@ -2,7 +2,7 @@
 
 Owns: the words for a setting's choices, and how shares, runs and data sets that a setting names are
 written. Leaves to others: what the settings are (`translearn_core.config`), their widgets
-(`settings_form.py`).
+(`training/settings_form.py`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The confidence threshold of a run as a slider; what is chosen is kept in the run's folder at once.
 
-Leaves to others: what a threshold costs and saves (`calibration_view.py`).
+Leaves to others: what a threshold costs and saves (`results/calibration_view.py`).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Owns: the buttons and what they do, the bar that says what was done last with a way back. Nothing
 is changed without a click.
 Leaves to others: the changes themselves (`translearn_core.datasets`), which photos are shown
-(`findings_view.py`, `photo_map.py`), the list of excluded photos (`excluded_photos.py`).
+(`findings_view.py`, `photo_map.py`), the list of excluded photos (`components/excluded_photos.py`).
 """
 
 from __future__ import annotations

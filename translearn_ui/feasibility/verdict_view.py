@@ -3,7 +3,7 @@ and what would help most.
 
 Owns: the verdict in words, the scale of accuracies, the list of advice. Leaves to others: the figures
 (`translearn_core.feasibility.report`), the evidence (`cv_view.py`), the note on other pages
-(`verdict_note.py`).
+(`components/verdict_note.py`).
 """
 
 from __future__ import annotations

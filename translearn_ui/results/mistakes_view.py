@@ -1,7 +1,7 @@
 """Where a model errs: the confusion matrix, and beside it the photos of the cell that is chosen.
 
 Owns: which photos are shown: a cell of the matrix and the two boxes above the photos are one choice.
-Leaves to others: the matrix (`matrix_view.py`), the photos (`photo_browser.py`).
+Leaves to others: the matrix (`components/matrix_view.py`), the photos (`photo_browser.py`).
 """
 
 from __future__ import annotations

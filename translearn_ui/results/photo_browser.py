@@ -1,6 +1,6 @@
 """The test photos with what was predicted: the wrong ones first, filtered by class, a page at a time.
 
-Leaves to others: why a photo got its answer (`explanation_view.py`).
+Leaves to others: why a photo got its answer (`components/explanation_view.py`).
 """
 
 from __future__ import annotations

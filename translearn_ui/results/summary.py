@@ -1,6 +1,6 @@
 """The head of a result: one sentence, the same as a picture, the next step, what must be said beside.
 
-Leaves to others: the sentence (`run_text.py`), where the model errs (`mistakes_view.py` and others).
+Leaves to others: the sentence (`components/run_text.py`), where the model errs (`mistakes_view.py` and others).
 """
 
 from __future__ import annotations

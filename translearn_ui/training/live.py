@@ -2,7 +2,7 @@
 
 Owns: following one run through its folder, and every state of a run in words: waiting, running,
 finished, stopped, failed, lost.
-Leaves to others: its progress (`run_progress.py`), training (`worker.py`), the figures of a
+Leaves to others: its progress (`components/run_progress.py`), training (`worker.py`), the figures of a
 finished run (`pages/results.py`).
 
 While the run lives, the view is a fragment that looks again every `POLL_S` seconds, every `WAITING_S`

@@ -1,7 +1,7 @@
 """Choosing unlabelled photos for a technique: a data set, an allowed folder, or an upload.
 
 Owns: the box, the upload and what became of it. Leaves to others: uploads on the disk
-(`uploads.py`), what the technique does with the photos.
+(`components/uploads.py`), what the technique does with the photos.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How much room everything takes, by what it is, and how much is free.
 
-Leaves to others: deleting (`dataset_rows.py`, `run_rows.py`, `bin_line.py`, `installation.py`).
+Leaves to others: deleting (`dataset_rows.py`, `run_rows.py`, `components/bin_line.py`, `installation.py`).
 """
 
 from __future__ import annotations
