@@ -36,5 +36,5 @@ def test_columns_have_their_types_and_missing_ones_are_blank(n: int) -> None:
 
 
 def test_a_number_that_is_missing_is_no_number() -> None:
-    with pytest.raises(ValueError, match="NaN|NA"):
+    with pytest.raises(ValueError, match=r"NaN|NA"):
         with_columns(pd.DataFrame({"width": [1.0, np.nan]}), COLUMNS)
