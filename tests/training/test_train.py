@@ -252,14 +252,14 @@ def test_the_article_head_and_every_setting_at_once_run(dataset: Dataset) -> Non
 @pytest.mark.slow
 def test_real_photos_reach_the_promised_accuracy(workspace: Path, shared_weights: Path) -> None:
     trash = import_labelled(shared_photos("trash"))
-    real = {"backbone": "mobilenet_v2_035", "image_size": 192, "augmentation": "none"}
+    real = {"backbone": "mobilenet_v2_035", "image_size": 0, "augmentation": "none"}
     run = train(trash, **real, epochs=25)
-    assert run.metrics.test_accuracy >= 0.71, "0.74 as measured; machines round differently"
+    assert run.metrics.test_accuracy >= 0.76, "0.79 as measured; machines round differently"
 
 
 @pytest.mark.slow
 def test_unfreezing_two_blocks_of_a_real_backbone_does_no_harm(
-    workspace: Path, tmp_path: Path
+    workspace: Path, shared_weights: Path, tmp_path: Path
 ) -> None:
     """On half of the classes of a real set, in small photos."""
     parts = {"train": 20, "test": 10}
@@ -269,8 +269,10 @@ def test_unfreezing_two_blocks_of_a_real_backbone_does_no_harm(
             for photo in sorted(folder.iterdir())[:most]:
                 shutil.copy(photo, tmp_path / part / folder.name)
     flowers = import_labelled(tmp_path / "train", test_source=tmp_path / "test")
-    real = {"backbone": "starter", "image_size": 96, "epochs": 20, "augmentation": "mirror"}
+    real = {
+        "backbone": "mobilenet_v2_035", "image_size": 96, "epochs": 20, "augmentation": "mirror",
+    }  # fmt: skip
     frozen = train(flowers, **real).metrics.test_accuracy
     tuned = train(flowers, freeze=-2, fine_tune_epochs=2, **real).metrics.test_accuracy
-    assert frozen >= 0.87, "0.90 as measured"
+    assert frozen >= 0.9
     assert tuned >= frozen - 0.02
