@@ -160,7 +160,7 @@ def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> Tra
     seed(plan)
     techniques = build_techniques(plan)
     training = techniques.prepare(TrainingSet.of(data), monitor)
-    seed(plan)  # where a technique is left out, this is the plain run to the last bit
+    seed(plan)  # where a technique is left out, this is the plain run
     monitor.stage("head")
     monitor.leaves_result()
     with clock.lap("head"):
