@@ -60,6 +60,8 @@ INSIDE = {
 """What is pressed on a page to see another part of it, and what shows then."""
 GO = "address => { history.pushState({}, '', address); dispatchEvent(new PopStateEvent('popstate')); }"
 """To another page as by the browser's arrows: the app is not loaded anew."""
+TALL = 4000
+"""Pixels that show a page whole: axe does not judge colours of what must be scrolled to."""
 HEADINGS = "[...document.querySelectorAll('[data-testid=stMain] :is(h1, h2, h3, h4, h5, h6)')]"
 
 
@@ -137,8 +139,9 @@ def _learning_run(dataset: Path, like: Run) -> Run:
     return run
 
 
-def test_no_page_has_a_fault_that_axe_finds(page: Any, pages: dict[str, str]) -> None:
+def test_no_page_has_a_fault_that_axe_finds(new_page: Any, pages: dict[str, str]) -> None:
     found = []
+    page = new_page(height=TALL)
 
     def judge(name: str, shown: str) -> None:
         expect(page.locator("[data-testid=stMain]").locator(shown).first).to_be_visible()
