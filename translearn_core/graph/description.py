@@ -300,7 +300,7 @@ def record_saved(networks: Sequence[keras.Model], record: dict[str, Any]) -> dic
     Returns:
         None where the description does not follow from the record.
     """
-    described = [describe_saved(network) for network in networks]
+    described = [describe_saved(model_as_saved(network)) for network in networks]
     positions = {operation[1]: at for at, operation in enumerate(record["operations"])}
     layers = described[0]["config"]["layers"]
     order = [positions[layer["name"]] for layer in layers if layer["name"] in positions]
@@ -322,12 +322,16 @@ RECORDED_HEAD: tuple[list[int], float] = ([4, 3], 0.5)
 """Widths and dropout of the head that models are recorded with."""
 
 
-def describe_saved(network: keras.Model) -> Any:
-    """What `config.json` says of the model of a run with a backbone all of which is frozen."""
+def model_as_saved(network: keras.Model) -> keras.Model:
+    """The model that a run leaves of a backbone all of which is frozen; it shares the weights of `network`."""
     (hidden, classes), dropout = RECORDED_HEAD
     prefix, _suffix = split_at(network, cut_points(network)[-1])
     settings = Settings(head="hidden", hidden_units=hidden, dropout=dropout)
-    model = assemble(prefix, None, build_head(prefix.output_shape[-1], classes, settings))
+    return assemble(prefix, None, build_head(prefix.output_shape[-1], classes, settings))
+
+
+def describe_saved(model: keras.Model) -> Any:
+    """What `config.json` says of a model of `model_as_saved`."""
     return described(json.dumps(keras.saving.serialize_keras_object(model)))
 
 
