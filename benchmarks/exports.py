@@ -35,8 +35,8 @@ from translearn_core.export.formats import FORMATS, Format
 from translearn_core.export.preprocess import prepare
 from translearn_core.export.writers import ExportSource, test_photos
 from translearn_core.recipe import resolve
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Run
-from translearn_core.settings import make_settings
 
 MEASURED = [name for name in FORMATS if name != "teachable-machine"]
 """That one takes other photos: `benchmarks/teachable.py`."""

@@ -94,7 +94,7 @@ def measure(
     from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
     from translearn_core.graph.build import build_backbone
     from translearn_core.graph.saving import load_model, save_model
-    from translearn_core.settings import Settings
+    from translearn_core.run_settings import Settings
 
     row = get_backbone(backbone)
     size = size or row.default_size

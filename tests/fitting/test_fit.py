@@ -21,7 +21,7 @@ from translearn_core.fitting.rates import rates_of
 from translearn_core.fitting.rules import FitSpec
 from translearn_core.fitting.subsets import Subset
 from translearn_core.jobs.background import JobMonitor
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 
 class SmallMemory:

@@ -47,7 +47,7 @@ from translearn_core.graph.description import (
 from translearn_core.graph.keras_file import can_be_written, describe_model, write_file
 from translearn_core.graph.recorded import has_record, read_record
 from translearn_core.graph.saving import load_model, save_model
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 DATA = Path(translearn_core.__file__).parent / "data"
 SHARED_WEIGHTS = Path(__file__).parents[2].parent / "shared" / "weights"

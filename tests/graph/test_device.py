@@ -34,8 +34,8 @@ from translearn_core.graph.gpus import count_gpus, visible_gpus
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.jobs.queue import count_slots, take_slot
 from translearn_core.monitor import Monitor
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, JobConfig
-from translearn_core.settings import Settings
 
 STARTER = BACKBONES["starter"]
 pytestmark = [

@@ -38,8 +38,8 @@ from translearn_core.graph.saving import load_model, save_model
 from translearn_core.model_import.allowlist import check_config
 from translearn_core.prediction.explain import grad_cam
 from translearn_core.prediction.model_runner import open_runner, write_copy
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run, RunConfig
-from translearn_core.settings import Settings
 from translearn_core.templates import render_block
 
 DATA = Path(__file__).parents[1] / "data"

@@ -27,7 +27,7 @@ from translearn_core.graph.keras_file import (
 )
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.prediction.model_runner import OpenVINORunner, write_whole_copy
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 STARTER = BACKBONES["starter"]
 SIZE = 40

@@ -16,7 +16,7 @@ from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
 from translearn_core.evaluation import linear_probe, predictions
 from translearn_core.fitting.plan import Plan, make_plan
 from translearn_core.monitor import SILENT, Monitor
-from translearn_core.settings import make_settings
+from translearn_core.run_settings import make_settings
 from translearn_core.techniques.adaptation import (
     Adaptation,
     Coral,

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import N_, _
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 _GOOGLE = "https://storage.googleapis.com/"
 _KERAS = f"{_GOOGLE}tensorflow/keras-applications/"

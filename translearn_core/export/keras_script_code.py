@@ -20,8 +20,8 @@ from translearn_core.fitting.head import REFIT_BELOW
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.imaging.square import BORDER
 from translearn_core.recipe import techniques
+from translearn_core.run_settings import Settings
 from translearn_core.runs.run_metrics import CalibrationMetrics, RunMetrics, TaskMetrics
-from translearn_core.settings import Settings
 from translearn_core.templates import render_block
 
 TEMPLATE = "script/train.py.j2"

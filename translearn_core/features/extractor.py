@@ -48,7 +48,7 @@ from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.remote import PhotoFiles
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import SILENT, Monitor, PassProgress
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 POOLED, PIXELS = "pooled", "pixels"
 """Names of cuts that are no layers: the whole backbone's pooled features; the decoded photo."""

@@ -38,7 +38,7 @@ from translearn_core.fitting.subsets import Arrays, Subset, as_arrays, bytes_of,
 from translearn_core.graph.assembly import build_head
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 logger = logging.getLogger(__name__)
 

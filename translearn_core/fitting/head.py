@@ -19,7 +19,7 @@ from translearn_core.fitting.plan import Plan
 from translearn_core.fitting.rules import FitSpec, Fitted
 from translearn_core.fitting.subsets import Subset, class_weights
 from translearn_core.monitor import Monitor
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 ENOUGH_SAMPLES = 30_000
 LEAST_EPOCHS = 12

@@ -25,8 +25,8 @@ from translearn_core.imaging.reading import set_reading
 from translearn_core.imaging.square import Fit
 from translearn_core.recipe.resolve import ResolvedSettings, resolve
 from translearn_core.recipe.techniques import plain_settings
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
-from translearn_core.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

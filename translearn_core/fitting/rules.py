@@ -18,7 +18,7 @@ from translearn_core.errors import TrainingError
 from translearn_core.i18n import _
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.monitor import Monitor
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 BATCH_EVENT_S = 0.5
 MIN_PATIENCE = 5

@@ -18,7 +18,7 @@ from translearn_core.errors import WeightsError
 from translearn_core.graph.cut_points import PIXELS, automatic_stem, replay
 from translearn_core.graph.engine import apply_precision
 from translearn_core.i18n import _
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 INPUT = "photo"
 

@@ -24,7 +24,7 @@ from translearn_core.graph.build import build_backbone, call_builder, with_pixel
 from translearn_core.graph.cut_points import Walk, cut_points, is_pixels, walk_graph
 from translearn_core.graph.keras_file import describe_model, described
 from translearn_core.graph.recorded import DEFAULTS, lay_out
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 
 def describe_backbone(backbone: Backbone, application: keras.Model | None = None) -> dict[str, Any]:

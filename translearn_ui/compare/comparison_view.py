@@ -21,7 +21,7 @@ from translearn_core.datasets.file_names import natural_key
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, ngettext, number
 from translearn_core.reports.curve_geometry import curves_of
-from translearn_core.settings import setting_fields
+from translearn_core.run_settings import setting_fields
 from translearn_ui.components import (
     charts,
     class_colors,
