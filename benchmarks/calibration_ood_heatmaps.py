@@ -216,7 +216,7 @@ def _random_model(name: str, size: int, seed: int) -> Any:
     from translearn_core.backbones import get_backbone
     from translearn_core.graph.assembly import assemble, build_head, split_at
     from translearn_core.graph.build import build_backbone
-    from translearn_core.graph.cut_points import cut_points
+    from translearn_core.graph.walk import cut_points
     from translearn_core.prediction.model_runner import KerasRunner
     from translearn_core.run_settings import Settings
 

@@ -154,8 +154,8 @@ def _random_run(dataset: Dataset, backbone: Backbone) -> Run:
 
     from translearn_core.graph.assembly import assemble, build_head, split_at
     from translearn_core.graph.build import build_backbone
-    from translearn_core.graph.cut_points import cut_points
     from translearn_core.graph.saving import save_model
+    from translearn_core.graph.walk import cut_points
 
     settings = make_settings({"backbone": backbone.name, "weights": "random", "head": "linear"})
     size = max(backbone.min_size, SMALL)

@@ -89,9 +89,9 @@ def _engine_file(bench: Bench, size: int, weights: Mapping[str, str]) -> Path:
         code = (
             "import sys; from pathlib import Path\n"
             "from translearn_core import backbones\n"
-            "from translearn_core.graph import assembly, build, cut_points, engine\n"
+            "from translearn_core.graph import assembly, build, engine, walk\n"
             f"network = build.build_backbone(backbones.get_backbone({BACKBONE!r}), size={size})\n"
-            "prefix, _ = assembly.split_at(network, cut_points.cut_points(network)[-1])\n"
+            "prefix, _ = assembly.split_at(network, walk.cut_points(network)[-1])\n"
             "engine.convert_to_openvino(prefix, Path(sys.argv[1]))\n"
         )
         measure(python("-c", code, str(target)), environment=weights)

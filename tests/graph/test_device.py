@@ -28,10 +28,10 @@ from translearn_core.fitting.subsets import Subset
 from translearn_core.graph import gpus
 from translearn_core.graph.assembly import build_head
 from translearn_core.graph.build import build_backbone
-from translearn_core.graph.cut_points import replay
 from translearn_core.graph.engine import KerasEngine, prepare_device
 from translearn_core.graph.gpus import count_gpus, visible_gpus
 from translearn_core.graph.saving import load_model, save_model
+from translearn_core.graph.walk import replay
 from translearn_core.jobs.queue import count_slots, take_slot
 from translearn_core.monitor import Monitor
 from translearn_core.run_settings import Settings

@@ -285,7 +285,7 @@ class Engines:
 
     def _build_prefix(self, cut: str) -> Any:
         from translearn_core.graph.assembly import split_at
-        from translearn_core.graph.cut_points import cut_points
+        from translearn_core.graph.walk import cut_points
 
         if self.network is None:
             self.network = self._look.build_network()
