@@ -26,9 +26,9 @@ from translearn_core.backbones.weights import weights_status
 from translearn_core.backbones.weights_check import content_hash
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.aspect_ratios import choose_fit
 from translearn_core.datasets.missing_photos import check_deleted
 from translearn_core.datasets.pending_stats import keep_facts, take_over_facts
-from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import costs
 from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder

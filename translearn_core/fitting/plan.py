@@ -14,7 +14,7 @@ from typing import Any
 from translearn_core import datasets
 from translearn_core.config import Configuration, load_configuration
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.shapes import FitChoice
+from translearn_core.datasets.aspect_ratios import FitChoice
 from translearn_core.features.extractor import FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
 from translearn_core.graph.engine import prepare_device

@@ -17,7 +17,7 @@ from translearn_core.backbones import Backbone, default, freezing
 from translearn_core.backbones.freezing import FreezeChoice
 from translearn_core.backbones.weights import weights_status
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.shapes import FitChoice, choose_fit
+from translearn_core.datasets.aspect_ratios import FitChoice, choose_fit
 from translearn_core.errors import SettingsError, WeightsError
 from translearn_core.i18n import _
 from translearn_core.imaging import augment
