@@ -21,7 +21,7 @@ from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
 from translearn_ui.camera import element
 from translearn_ui.camera.requests import Desk
-from translearn_ui.components import class_colors, explanation_view, format
+from translearn_ui.components import class_marks, explanation_view, format
 from translearn_ui.shell import frame
 
 RATES = (2, 4, 8, 12)
@@ -131,7 +131,7 @@ def _card_colors(dataset: Dataset | None, names: list[str]) -> list[str]:
     """The colours of the cards: of the classes as they are, then those that come next."""
     known = dataset.class_places if dataset is not None else {}
     coming = [f"{number}" for number in range(len(palette.CLASS_COLORS))]
-    return list(class_colors.colors(places_of(known, [*names, *coming])).values())
+    return list(class_marks.colors(places_of(known, [*names, *coming])).values())
 
 
 def _pile(dataset: Dataset | None) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _live(run: Run, *, keeps: bool) -> dict[str, Any]:
     return {
         "run": run.id,
         "classes": list(run.labels),
-        "colors": list(class_colors.colors(class_colors.of_run(run)).values()),
+        "colors": list(class_marks.colors(class_marks.of_run(run)).values()),
         "sure_from": read_threshold(run.folder).sure_from,
         "into": keeps,
         "is_here": is_here,
