@@ -148,8 +148,8 @@ def measure(
 def _epoch_s(model: Any, pixels: np.ndarray, settings: Any, began: float) -> float | None:
     """Seconds of the quickest epoch but the first."""
     from translearn_core.fitting.fit import fit
+    from translearn_core.fitting.fit_spec import FitSpec
     from translearn_core.fitting.inputs import InMemory
-    from translearn_core.fitting.rules import FitSpec
     from translearn_core.fitting.subsets import Subset
 
     rows = np.arange(len(pixels))

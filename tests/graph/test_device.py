@@ -22,8 +22,8 @@ import tensorflow as tf
 
 from translearn_core.backbones import BACKBONES
 from translearn_core.fitting.fit import fit
+from translearn_core.fitting.fit_spec import FitSpec
 from translearn_core.fitting.inputs import InMemory
-from translearn_core.fitting.rules import FitSpec
 from translearn_core.fitting.subsets import Subset
 from translearn_core.graph import gpus
 from translearn_core.graph.assembly import build_head

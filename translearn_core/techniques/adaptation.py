@@ -55,7 +55,7 @@ from translearn_core.techniques.extra_samples import (
 from translearn_core.techniques.learning import learn_head, seed
 
 if TYPE_CHECKING:
-    from translearn_core.fitting.rules import Fitted
+    from translearn_core.fitting.fit_spec import Fitted
 
 PENALTY = 3.0
 """Of the linear head that makes the first guesses, see `linear_probe.fit_heads`."""
@@ -511,7 +511,7 @@ class DomainAdversarial(_OnStandardised):
 
     def fit_head(self, head: Any, data: TrainingData, monitor: Monitor) -> Fitted | None:
         """See `Technique.fit_head`; its rounds are none of the run's epochs."""
-        from translearn_core.fitting.rules import Fitted
+        from translearn_core.fitting.fit_spec import Fitted
         from translearn_core.techniques.dann import train_reversed
 
         rows, sources = data.rows("train"), (data.pooled, *data.views_pooled)
