@@ -26,10 +26,10 @@ from translearn_core.techniques.adaptation import (
     coral,
     surest,
 )
-from translearn_core.techniques.balanced_alignment import AdaptationCheck
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.extra_samples import UnlabelledSet
 from translearn_core.techniques.learning import learn_head
+from translearn_core.techniques.when_to_adapt import AdaptationCheck
 
 NO_TEST = predictions.TestPredictions(
     test_rows=np.empty(0, np.int64),
