@@ -28,7 +28,7 @@ from translearn_core.backbones.weights_check import expected_shapes
 from translearn_core.errors import RunError, SettingsError, WeightsError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
-from translearn_core.graph.blocks import (
+from translearn_core.graph.block_boundaries import (
     find_blocks,
     has_kernel,
     is_activation,
@@ -37,7 +37,6 @@ from translearn_core.graph.blocks import (
     is_normalization,
 )
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
-from translearn_core.graph.cut_points import cut_points, cut_positions, replay, walk_graph
 from translearn_core.graph.description import (
     RECORDED_HEAD,
     describe_backbone,
@@ -49,7 +48,8 @@ from translearn_core.graph.description import (
 from translearn_core.graph.keras_file import can_be_written, describe_model, write_file
 from translearn_core.graph.recorded import has_record, read_record
 from translearn_core.graph.saving import load_model, save_model
-from translearn_core.settings import Settings
+from translearn_core.graph.walk import cut_points, cut_positions, replay, walk_graph
+from translearn_core.run_settings import Settings
 
 DATA = Path(translearn_core.__file__).parent / "data"
 SHARED_WEIGHTS = Path(__file__).parents[2].parent / "shared" / "weights"

@@ -17,8 +17,8 @@ from translearn_core.atomic import write_atomically
 from translearn_core.concurrency import LOW, LOWEST, lower_priority, run_in_thread
 from translearn_core.jobs import launch, queue
 from translearn_core.jobs.queue import RESCAN_S, LiveJobs, niceness_of, waiting_jobs
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job
-from translearn_core.settings import Settings
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ from keras.src.utils.naming import to_snake_case
 
 from translearn_core.backbones import Backbone
 from translearn_core.graph.assembly import assemble, build_head, split_at
-from translearn_core.graph.blocks import find_blocks
+from translearn_core.graph.block_boundaries import find_blocks
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
-from translearn_core.graph.cut_points import Walk, cut_points, is_pixels, walk_graph
 from translearn_core.graph.keras_file import describe_model, described
 from translearn_core.graph.recorded import DEFAULTS, lay_out
-from translearn_core.settings import Settings
+from translearn_core.graph.walk import Walk, cut_points, is_pixels, walk_graph
+from translearn_core.run_settings import Settings
 
 
 def describe_backbone(backbone: Backbone, application: keras.Model | None = None) -> dict[str, Any]:

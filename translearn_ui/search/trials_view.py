@@ -12,8 +12,8 @@ import streamlit as st
 from translearn_core import backbones, palette
 from translearn_core.i18n import _
 from translearn_core.reports.curve_geometry import zoomed_share_axis
+from translearn_core.run_settings import Settings, setting_fields
 from translearn_core.runs import LIVE_STATES, Run
-from translearn_core.settings import Settings, setting_fields
 from translearn_ui.components import charts, format, live_curves, setting_words
 from translearn_ui.shell import frame
 

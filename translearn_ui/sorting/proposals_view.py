@@ -9,7 +9,7 @@ import streamlit as st
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.sorting.session import Estimate, Question, Sorting
-from translearn_ui.components import class_colors, gallery
+from translearn_ui.components import class_marks, gallery
 from translearn_ui.shell import frame
 from translearn_ui.sorting import strip
 from translearn_ui.sorting import ticked as ticked_row
@@ -127,8 +127,8 @@ def _show_accept(sorting: Sorting) -> None:
                 waiting,
             ).format(n=waiting)
         )
-    places = class_colors.of_dataset(sorting.dataset)
-    class_colors.mark_options("sort_look_at", list(places.values()))
+    places = class_marks.of_dataset(sorting.dataset)
+    class_marks.mark_options("sort_look_at", list(places.values()))
     name = st.pills(
         _("Look at those of"),
         list(places),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.shapes import choose_fit, known_range, ratios
+from translearn_core.datasets.aspect_ratios import choose_fit, known_range, ratios
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_core.imaging.reading import parse_reading
