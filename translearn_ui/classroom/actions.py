@@ -32,7 +32,8 @@ def show() -> None:
         if st.button(_("Open this space"), key="class_open", icon=":material/visibility:"):
             signed_in.visit(person.folder)
             frame.go("work")
-        _show_stop(person)
+        with st.container(width="content"):
+            _show_stop(person)
         if st.button(_("New PIN"), key="class_pin", icon=":material/key:"):
             _show_pin(person, people.reset_pin(person.id))
         with st.popover(_("Rename"), icon=":material/edit:"):
