@@ -113,7 +113,8 @@ def _in_words(changed: dict[str, Any], default: Settings) -> str:
     """A trial's settings, as Markdown: the backbone, and what else differs from the default."""
     title = backbone_title(changed.get("backbone", default.backbone))
     what = difference(changed) if changed else _("recommended")
-    return f"**{frame.plain(title)}**" + (f" · {frame.plain(what)}" if what else "")
+    rest = f" · {frame.unbroken(frame.plain(what))}" if what else ""
+    return f"**{frame.plain(title)}**{rest}"
 
 
 def difference(settings: dict[str, Any]) -> str:
