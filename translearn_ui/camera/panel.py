@@ -8,6 +8,7 @@ The element is a fragment: frames and live answers run nothing else of the page.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
 from translearn_ui.camera import element
 from translearn_ui.camera.requests import Desk
-from translearn_ui.components import class_colors, explanation_view, format
+from translearn_ui.components import class_colors, explanation_view, format, scroll
 from translearn_ui.shell import frame
 
 RATES = (2, 4, 8, 12)
@@ -203,3 +204,5 @@ def _show_why(run: Run | None, asked: tuple[str, bytes] | None, key: str) -> Non
         return
     with st.container(border=True, key=f"{key}_explained"):
         explanation_view.show(run, asked[1], key=f"{key}_explain", name=_("the frozen picture"))
+    # on a phone it stands below all classes
+    scroll.into_view(f"{key}_explained", when=hashlib.sha256(asked[1]).hexdigest())
