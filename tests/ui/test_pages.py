@@ -380,7 +380,7 @@ def test_a_search_is_shown_with_what_it_tried_and_found(dataset: datasets.Datase
     assert_well(app)
     table = app.table[0].value
     assert list(table["No."]) == ["2", "1"]
-    assert r"Dropout\: 30 %" in table["What was tried"].iloc[0]
+    assert "Dropout\\: 30\N{NO-BREAK SPACE}%" in table["What was tried"].iloc[0]
     assert app.button(key="search_train")
 
 

@@ -57,6 +57,17 @@ def doing_in(space: Path) -> Doing | None:
     return None
 
 
+def newest_result_in(space: Path) -> Doing | None:
+    """The newest run of a space that was tested; None where there is none. What is going on is left out."""
+    with spaces.acting_in(space):
+        found = [run for run in list_runs(space / "runs") if run.has_result]
+    for run in sorted(found, key=lambda run: run.config.created, reverse=True):
+        accuracy = run.metrics.test_accuracy
+        if accuracy is not None and not run.state.is_live:
+            return Doing(run, run.state, accuracy=accuracy)
+    return None
+
+
 def waiting_order() -> list[Job]:
     """All runs and searches that wait, the next one first."""
     return list(order_of_all().waiting)

@@ -9,6 +9,7 @@ The element is a fragment: frames and live answers run nothing else of the page.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,11 @@ from translearn_core.runs.threshold import read_threshold
 from translearn_ui.camera import element
 from translearn_ui.camera.frame_rates import PILE_RATE, RATE, RATES
 from translearn_ui.camera.requests import Desk
+<<<<<<< HEAD
 from translearn_ui.components import class_marks, explanation_view, format
+=======
+from translearn_ui.components import class_colors, explanation_view, format, scroll
+>>>>>>> forms
 from translearn_ui.shell import frame
 
 MOST_CLASSES = 12
@@ -200,3 +205,5 @@ def _show_why(run: Run | None, asked: tuple[str, bytes] | None, key: str) -> Non
         return
     with st.container(border=True, key=f"{key}_explained"):
         explanation_view.show(run, asked[1], key=f"{key}_explain", name=_("the frozen picture"))
+    # on a phone it stands below all classes
+    scroll.into_view(f"{key}_explained", when=hashlib.sha256(asked[1]).hexdigest())

@@ -19,16 +19,16 @@ from translearn_ui.shell import signed_in
 
 
 def show_wall() -> None:
-    """The result of each pupil's newest run, for the beamer."""
+    """The newest result of each pupil, for the beamer; also while the next training goes on."""
     with_names = st.toggle(_("With names"), value=True, key="class_wall_names")
-    found = [(one, activity.doing_in(one.folder)) for one in people.list_people()]
+    found = [(one, activity.newest_result_in(one.folder)) for one in people.list_people()]
     tiles = "".join(
         '<div class="tl-tile">'
         + (f"<b>{escape(person.name)}</b>" if with_names else "")
         + f"<span>{escape(at.run.config.dataset_name)}</span>"
         + f'<span class="tl-now">{escape(state_words(at))}</span></div>'
         for person, at in found
-        if at is not None and at.accuracy is not None
+        if at is not None
     )
     if not tiles:
         st.caption(_("There are no results yet."))

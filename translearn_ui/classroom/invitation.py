@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import time
 from pathlib import Path
 
 import psutil
@@ -20,27 +21,11 @@ _WARNING = Path(__file__).parent / "assets" / "warning.svg"
 
 
 def show(classroom: Classroom) -> None:
-    """The link and the code, with a picture of both."""
-    host = str(st.get_option("browser.serverAddress"))
-    port = int(st.get_option("server.port"))
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="class_head"):
-        address = link_to(host, port, classroom.code)
-        words = _("QR code of {address}").format(address=address)
-        st.image(_picture(address), width=150, alt=words)
-        with st.container(width="stretch"):
-            st.markdown(_("Pupils open"))
-            st.code(link_to(host, port), language=None, wrap_lines=True)
-            st.markdown(_("and type in the code"))
-            st.header(frame.plain(classroom.code), anchor=False)
-            with st.popover(_("The browser warns?"), type="tertiary"):
-                words = _("The warning of a browser: first Advanced, then Continue")
-                st.image(_WARNING, width=240, alt=words)
-                st.markdown(
-                    _(
-                        "It does not know this machine, which made its certificate itself. Press "
-                        "*Advanced*, then *Continue*."
-                    )
-                )
+    """The link and the code, with a picture of both; or that the class has ended."""
+    if classroom.is_over(time.time()):
+        st.info(_("The class has ended, so nobody can sign in any more."), icon=":material/logout:")
+    else:
+        _show_way_in(classroom)
     n = len(people.list_people())
     there = ngettext("{n} pupil has joined.", "{n} pupils have joined.", n).format(n=n)
     free = shutil.disk_usage(spaces.root()).free
@@ -62,6 +47,30 @@ def show(classroom: Classroom) -> None:
             ).format(name=frame.plain(person.name)),
             icon=":material/lock:",
         )
+
+
+def _show_way_in(classroom: Classroom) -> None:
+    """The link and the code, with a picture of both."""
+    host = str(st.get_option("browser.serverAddress"))
+    port = int(st.get_option("server.port"))
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="class_head"):
+        address = link_to(host, port, classroom.code)
+        words = _("QR code of {address}").format(address=address)
+        st.image(_picture(address), width=150, alt=words)
+        with st.container(width="stretch"):
+            st.markdown(_("Pupils open"))
+            st.code(link_to(host, port), language=None, wrap_lines=True)
+            st.markdown(_("and type in the code"))
+            st.header(frame.plain(classroom.code), anchor=False)
+            with st.popover(_("The browser warns?"), type="tertiary"):
+                words = _("The warning of a browser: first Advanced, then Continue")
+                st.image(_WARNING, width=240, alt=words)
+                st.markdown(
+                    _(
+                        "It does not know this machine, which made its certificate itself. Press "
+                        "*Advanced*, then *Continue*."
+                    )
+                )
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

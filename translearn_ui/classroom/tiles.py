@@ -46,7 +46,8 @@ def state_words(doing: Doing) -> str:
     """How a run stands: `waits, 2 ahead`, `training, 40 %`, `82 %`."""
     state = doing.state
     if state.state == "queued":
-        return _("waits, {n} ahead").format(n=doing.ahead + len(going_on()))
+        ahead = doing.ahead + len(going_on())
+        return _("waits, {n} ahead").format(n=ahead) if ahead else _("Starting")
     if state.state == "running":
         share = f" · {format.percent(state.done / state.total)}" if state.total else ""
         return _("running") + share
