@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from translearn_core.settings import Settings
+
 from translearn_core.jobs import activity
 from translearn_core.runs import Run, create_run
-from translearn_core.settings import Settings
 
 
 def trained(space: Path, *, right: int) -> Run:

@@ -24,11 +24,7 @@ from translearn_core.runs.threshold import read_threshold
 from translearn_ui.camera import element
 from translearn_ui.camera.frame_rates import PILE_RATE, RATE, RATES
 from translearn_ui.camera.requests import Desk
-<<<<<<< HEAD
-from translearn_ui.components import class_marks, explanation_view, format
-=======
-from translearn_ui.components import class_colors, explanation_view, format, scroll
->>>>>>> forms
+from translearn_ui.components import class_marks, explanation_view, format, scroll
 from translearn_ui.shell import frame
 
 MOST_CLASSES = 12
