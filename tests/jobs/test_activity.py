@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from translearn_core.settings import Settings
-
 from translearn_core.jobs import activity
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run, create_run
 
 
