@@ -94,7 +94,7 @@ def _show_heat(run: Run, explanation: Explanation, key: str, name: str, *, of: s
     classes = run.labels
     shares = explanation.probabilities
     ranked = sorted(range(len(classes)), key=lambda index: -float(shares[index]))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}_asked"):
         wanted = st.selectbox(
             _("Evidence for"),
             ranked,
