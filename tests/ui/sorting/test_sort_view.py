@@ -96,13 +96,14 @@ def test_one_class_of_a_folder_in_place_is_copied_on_the_way_to_sorting(
 
 def test_going_to_sort_ends_the_camera_and_can_be_undone(tmp_path: Path, workspace: Path) -> None:
     dcim = datasets.import_source(make_tree(tmp_path / "set", {"dcim": 4}))
-    app = open_app(data=dcim.id)
-    app.session_state["sort_way"] = "camera"
+    for goes in (False, True):
+        app = open_app(data=dcim.id)
+        app.session_state["sort_way"] = "camera"
+        if not goes:
+            app.switch_page("pages/sort.py").run()
+            assert "sort_recorded" in [one.key for one in app.button]
+            assert "go_sort_sort" not in [one.key for one in app.button], "it would end the camera"
     with jobs.use_runner(InlineRunner(lambda job: job.update_state(state="finished"))):
-        app.switch_page("pages/sort.py").run()
-        assert "sort_recorded" in [one.key for one in app.button]
-        assert "go_sort_sort" not in [one.key for one in app.button]
-        app.switch_page("pages/photos.py").run()
         app.button(key="next_sort").click().run()
         app.switch_page("pages/sort.py").run()
         assert "sort_recorded" not in [one.key for one in app.button]
