@@ -47,7 +47,7 @@ def end_camera() -> None:
 
 def is_copy_wanted(dataset: Dataset) -> bool:
     """Whether photos are to be copied now; said once."""
-    return st.session_state.pop(_TO_COPY, "") == dataset.id
+    return bool(st.session_state.pop(_TO_COPY, "") == dataset.id)
 
 
 def taken_from(dataset: Dataset) -> Taken | None:
