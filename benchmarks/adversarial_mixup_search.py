@@ -53,7 +53,7 @@ def _train(**settings: Any) -> dict[str, Any]:
     """The figures of one run on `trash`."""
     from translearn_core import datasets, runs, worker
     from translearn_core.recipe import resolve
-    from translearn_core.settings import make_settings
+    from translearn_core.run_settings import make_settings
 
     dataset = datasets.import_source(TRASH, in_place=True, check=False)
     chosen = resolve.resolve(make_settings({"backbone": BACKBONE} | settings), dataset).settings
@@ -98,8 +98,8 @@ def measure_tuning() -> None:
     """What three minutes of search bring on test photos that the search never saw."""
     from translearn_core import datasets, worker
     from translearn_core.jobs import create_study
+    from translearn_core.run_settings import make_settings
     from translearn_core.runs import study
-    from translearn_core.settings import make_settings
 
     found = []
     for seed in SEEDS:

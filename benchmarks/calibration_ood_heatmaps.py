@@ -68,7 +68,7 @@ def _bring_in(name: str) -> Any:
 def _train(dataset: Any, **settings: Any) -> Any:
     from translearn_core import runs, worker
     from translearn_core.recipe import resolve
-    from translearn_core.settings import make_settings
+    from translearn_core.run_settings import make_settings
 
     chosen = resolve.resolve(make_settings(settings), dataset).settings
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
@@ -216,9 +216,9 @@ def _random_model(name: str, size: int, seed: int) -> Any:
     from translearn_core.backbones import get_backbone
     from translearn_core.graph.assembly import assemble, build_head, split_at
     from translearn_core.graph.build import build_backbone
-    from translearn_core.graph.cut_points import cut_points
+    from translearn_core.graph.walk import cut_points
     from translearn_core.prediction.model_runner import KerasRunner
-    from translearn_core.settings import Settings
+    from translearn_core.run_settings import Settings
 
     backbone = get_backbone(name)
     network = build_backbone(backbone, size=size, weights="random", seed=seed)

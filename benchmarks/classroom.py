@@ -45,8 +45,8 @@ from benchmarks.served import PASSWORD, Served, serving
 from benchmarks.told import MARKS, Told, mark_of
 from benchmarks.visitor import NotThereError, Visitor
 from translearn_core import datasets, jobs, people, spaces
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Run
-from translearn_core.settings import make_settings
 
 if TYPE_CHECKING:
     from benchmarks.tab import PersonInTab

@@ -25,8 +25,8 @@ from PIL import Image
 
 from benchmarks.nodes import NAMES, nodes
 from translearn_core import datasets, jobs, runs, spaces
+from translearn_core.run_settings import Settings
 from translearn_core.runs.state import ENDED_STATES
-from translearn_core.settings import Settings
 
 MOST_S = 600.0
 

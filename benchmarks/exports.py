@@ -35,8 +35,8 @@ from translearn_core.export.formats import FORMATS, Format
 from translearn_core.export.preprocess import prepare
 from translearn_core.export.writers import ExportSource, test_photos
 from translearn_core.recipe import resolve
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Run
-from translearn_core.settings import make_settings
 
 MEASURED = [name for name in FORMATS if name != "teachable-machine"]
 """That one takes other photos: `benchmarks/teachable.py`."""
@@ -154,8 +154,8 @@ def _random_run(dataset: Dataset, backbone: Backbone) -> Run:
 
     from translearn_core.graph.assembly import assemble, build_head, split_at
     from translearn_core.graph.build import build_backbone
-    from translearn_core.graph.cut_points import cut_points
     from translearn_core.graph.saving import save_model
+    from translearn_core.graph.walk import cut_points
 
     settings = make_settings({"backbone": backbone.name, "weights": "random", "head": "linear"})
     size = max(backbone.min_size, SMALL)

@@ -169,7 +169,7 @@ def _gather(name: str, backbone: str, seed: int) -> tuple[Any, Any]:
     from translearn_core.fitting.data import gather_training_data
     from translearn_core.fitting.plan import make_plan
     from translearn_core.monitor import SILENT
-    from translearn_core.settings import make_settings
+    from translearn_core.run_settings import make_settings
 
     folder, _colon, part = name.partition(":")
     part, _colon, given = part.partition(":")

@@ -111,7 +111,7 @@ def prepare(space: Path) -> dict[str, str]:
     """The demo photos and a training of a space, made where they are not there: `data`, `run`."""
     from translearn_core import datasets, runs, worker
     from translearn_core.recipe import resolve
-    from translearn_core.settings import make_settings
+    from translearn_core.run_settings import make_settings
 
     with spaces.acting_in(space):
         found = [run for run in runs.list_runs() if run.has_result]

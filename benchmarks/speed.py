@@ -89,9 +89,9 @@ def _engine_file(bench: Bench, size: int, weights: Mapping[str, str]) -> Path:
         code = (
             "import sys; from pathlib import Path\n"
             "from translearn_core import backbones\n"
-            "from translearn_core.graph import assembly, build, cut_points, engine\n"
+            "from translearn_core.graph import assembly, build, engine, walk\n"
             f"network = build.build_backbone(backbones.get_backbone({BACKBONE!r}), size={size})\n"
-            "prefix, _ = assembly.split_at(network, cut_points.cut_points(network)[-1])\n"
+            "prefix, _ = assembly.split_at(network, walk.cut_points(network)[-1])\n"
             "engine.convert_to_openvino(prefix, Path(sys.argv[1]))\n"
         )
         measure(python("-c", code, str(target)), environment=weights)
@@ -226,7 +226,7 @@ def show_second(bench: Bench) -> None:
         "import sys, time, json; from pathlib import Path\n"
         "from translearn_core import datasets, jobs, runs\n"
         "from translearn_core.jobs import warm_worker\n"
-        "from translearn_core.settings import make_settings\n"
+        "from translearn_core.run_settings import make_settings\n"
         "dataset = datasets.import_source(Path(sys.argv[1]), in_place=True, check=False)\n"
         "def go(**values):\n"
         "    began = time.monotonic()\n"
@@ -262,7 +262,7 @@ def show_press(bench: Bench) -> None:
         "import sys, time, json; from pathlib import Path\n"
         "from translearn_core import datasets, jobs, runs\n"
         "from translearn_core.jobs import warm_worker\n"
-        "from translearn_core.settings import make_settings\n"
+        "from translearn_core.run_settings import make_settings\n"
         "rows = []\n"
         "for wait in map(int, sys.argv[2:]):\n"
         "    dataset = datasets.import_source(Path(sys.argv[1]), in_place=True, check=False)\n"
@@ -295,7 +295,7 @@ def show_stop(bench: Bench) -> None:
     code = (
         "import sys, time, json; from pathlib import Path\n"
         "from translearn_core import datasets, jobs, runs\n"
-        "from translearn_core.settings import make_settings\n"
+        "from translearn_core.run_settings import make_settings\n"
         "dataset = datasets.import_source(Path(sys.argv[1]), in_place=True, check=False)\n"
         "values = json.loads(sys.argv[2]); stage = sys.argv[3]\n"
         "run = jobs.start(dataset, make_settings(values))\n"

@@ -52,7 +52,7 @@ def train(source: Path, *, test_source: Path | None = None, **settings: Any) -> 
     """A run as the command line makes it; the run."""
     from translearn_core import datasets, runs, worker
     from translearn_core.recipe import resolve
-    from translearn_core.settings import make_settings
+    from translearn_core.run_settings import make_settings
 
     dataset = datasets.import_source(source, test_source=test_source, in_place=True, check=False)
     chosen = resolve.resolve(make_settings({"backbone": BACKBONE} | settings), dataset).settings
@@ -72,7 +72,7 @@ def answered(source: Path, *, test_source: Path, **settings: Any) -> float:
     from translearn_core.fitting.plan import make_plan
     from translearn_core.monitor import SILENT
     from translearn_core.recipe import resolve
-    from translearn_core.settings import make_settings
+    from translearn_core.run_settings import make_settings
     from translearn_core.training.save import Clock
     from translearn_core.training.train import evaluate, learn
 

@@ -90,7 +90,7 @@ def _cold_start(page: Page) -> float:
 def _memory_over_runs(page: Page) -> None:
     """Train ten times while a page watches each run to its end."""
     from translearn_core import datasets, jobs
-    from translearn_core.settings import make_settings
+    from translearn_core.run_settings import make_settings
 
     dataset = datasets.make_demo(per_class=12)
     settings = make_settings({"backbone": "starter", "epochs": 5})

@@ -94,7 +94,7 @@ def measure(
     from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
     from translearn_core.graph.build import build_backbone
     from translearn_core.graph.saving import load_model, save_model
-    from translearn_core.settings import Settings
+    from translearn_core.run_settings import Settings
 
     row = get_backbone(backbone)
     size = size or row.default_size
@@ -148,8 +148,8 @@ def measure(
 def _epoch_s(model: Any, pixels: np.ndarray, settings: Any, began: float) -> float | None:
     """Seconds of the quickest epoch but the first."""
     from translearn_core.fitting.fit import fit
+    from translearn_core.fitting.fit_spec import FitSpec
     from translearn_core.fitting.inputs import InMemory
-    from translearn_core.fitting.rules import FitSpec
     from translearn_core.fitting.subsets import Subset
 
     rows = np.arange(len(pixels))

@@ -27,8 +27,8 @@ from translearn_core.formatting import percent
 from translearn_core.limits import Limits, Quotas
 from translearn_core.recipe.presets import PRESETS
 from translearn_core.recipe.techniques import CHAPTERS, TECHNIQUES
+from translearn_core.run_settings import allowed_values, setting_fields
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_core.settings import allowed_values, setting_fields
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

@@ -14,8 +14,8 @@ import pytest
 from scripts import tables
 from tests.support.sources import parsed
 from translearn_core.recipe.techniques import TECHNIQUES
+from translearn_core.run_settings import setting_fields
 from translearn_core.runs import StateName
-from translearn_core.settings import setting_fields
 
 ROOT = Path(__file__).resolve().parents[1]
 

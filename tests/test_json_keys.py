@@ -25,13 +25,13 @@ from translearn_core.feasibility.report import Report
 from translearn_core.jobs.look_ahead import LookAheadConfig
 from translearn_core.jobs.measurement import MeasureConfig
 from translearn_core.model_import.provenance import Origin
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run, RunConfig
 from translearn_core.runs.annotations import Notes, write_notes
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.runs.state import JobState, Worker
 from translearn_core.runs.study import StudyPlan, StudyResult
 from translearn_core.runs.threshold import ConfidenceThreshold, write_threshold
-from translearn_core.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FREE = {"classes", "splits", "counts", "probabilities", "tasks_sure", "best", "kinds", "versions"}

@@ -30,7 +30,7 @@ GROUND = (
     "formatting",
     "palette",
     "templates",
-    "settings",
+    "run_settings",
     "limits",
     "config",
     "quotas",

@@ -8,7 +8,7 @@ import pytest
 
 from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
-from translearn_core.settings import Settings, allowed_values, make_settings, setting_fields
+from translearn_core.run_settings import Settings, allowed_values, make_settings, setting_fields
 
 
 def test_text_from_a_command_line_becomes_the_settings_type() -> None:

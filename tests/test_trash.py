@@ -10,8 +10,8 @@ import pytest
 from translearn_core import datasets, runs, spaces, trash
 from translearn_core.datasets import Dataset
 from translearn_core.errors import AccessError, InputError, RunError
+from translearn_core.run_settings import Settings
 from translearn_core.runs.in_use import throw_away_dataset, throw_away_run
-from translearn_core.settings import Settings
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from translearn_core.errors import SourceError, WeightsError
 from translearn_core.features.costs import expected_epoch_s, measured, record_speed
 from translearn_core.jobs.inline import InlineRunner
 from translearn_core.jobs.runner import use_runner
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Job, Run
-from translearn_core.settings import make_settings
 
 TINY = {"backbone": "starter", "image_size": 32}
 LONG = TINY | {"epochs": 1000, "early_stopping": False, "freeze": "none"}

@@ -145,6 +145,8 @@ _OFTEN_S = 0.1
 def lower_priority(niceness: int, *, pid: int = 0, attempts: int = 1) -> None:
     """Let a process leave the processors to others first, as far as the system allows.
 
+    All of its threads are lowered, those of libraries, too.
+
     Linux may share the processors among sessions before it shares them among the processes of each
     (autogroup); a niceness then counts within its session alone. That of the session is lowered, too, where
     the process began it: a terminal's session holds other programs.
@@ -167,9 +169,24 @@ def lower_priority(niceness: int, *, pid: int = 0, attempts: int = 1) -> None:
             process.nice(max(niceness, int(process.nice())))
     if sys.platform != "linux":
         return
+    _lower_threads(process.pid, niceness)
     with suppress(OSError, ValueError):
         if os.getsid(process.pid) == process.pid:
             _lower_session(Path(f"/proc/{process.pid}/autogroup"), niceness, attempts)
+
+
+def _lower_threads(pid: int, niceness: int) -> None:
+    """Lower each thread of a process: Linux keeps a niceness for each, and that of the process is that of
+    its first one."""
+    seen: set[int] = set()
+    with suppress(OSError):
+        # until there are no new ones: a thread that is not lowered yet may begin others meanwhile
+        while new := {int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()} - seen:
+            seen |= new
+            for thread in new:
+                with suppress(OSError):  # it has ended
+                    if os.getpriority(os.PRIO_PROCESS, thread) < niceness:
+                        os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 def _lower_session(path: Path, niceness: int, attempts: int) -> None:

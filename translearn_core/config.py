@@ -1,7 +1,7 @@
 """The configuration of this installation, and the folder of the workspace.
 
 Owns: `Configuration` (allowed folders, cache size, slots, …), reading it, and `home`.
-Leaves to others: bounds on uploads and on pupils (`limits.py`), the settings of a run (`settings.py`),
+Leaves to others: bounds on uploads and on pupils (`limits.py`), the settings of a run (`run_settings.py`),
 whose space is acted in (`spaces.py`).
 
 Files: `<workspace>/config.toml` (optional). Environment: `TRANSLEARN_HOME` names the

@@ -12,7 +12,7 @@ from translearn_core.backbones import BACKBONES, Backbone, get_backbone, image_s
 from translearn_core.backbones.freezing import blocks_of
 from translearn_core.backbones.weights import weights_status
 from translearn_core.errors import SettingsError
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 SMALL = BACKBONES["mobilenet_v2_035"]
 every_backbone = pytest.mark.parametrize("backbone", BACKBONES.values(), ids=lambda row: row.name)

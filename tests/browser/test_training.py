@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from translearn_core import datasets, jobs, runs
-from translearn_core.settings import make_settings
+from translearn_core.run_settings import make_settings
 
 expect = pytest.importorskip("playwright.sync_api").expect
 

@@ -17,7 +17,7 @@ from tests.support.commands import call
 from tests.support.photos import draw_photos
 from tests.support.small_backbone import SMALL
 from translearn_core.cli.settings import make_settings_of, with_setting_options
-from translearn_core.settings import Settings, setting_fields
+from translearn_core.run_settings import Settings, setting_fields
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--backbone", SMALL, "--set", "image_size=32"]

@@ -16,9 +16,9 @@ from translearn_core import cluster, jobs, spaces
 from translearn_core.jobs import placer
 from translearn_core.jobs.machines import machines
 from translearn_core.jobs.placing import TICK_S, Placing
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, Run, create_run, list_jobs
 from translearn_core.runs.state import ENDED_STATES, LOCK, is_held
-from translearn_core.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(180)]
 

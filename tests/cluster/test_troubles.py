@@ -19,6 +19,7 @@ from translearn_core import __version__, spaces
 from translearn_core.jobs import placer
 from translearn_core.jobs.node_worker import NodeWorker
 from translearn_core.jobs.placing import Placing, place_until_idle
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, JobConfig, Run, create_run, study
 from translearn_core.runs.placement import (
     Placement,
@@ -26,7 +27,6 @@ from translearn_core.runs.placement import (
     read_placement,
     write_placement,
 )
-from translearn_core.settings import Settings
 
 NODE = {"NodeID": "aaaaaa1", "Alive": True, "NodeName": "left", "Resources": {"CPU": 4.0}}
 

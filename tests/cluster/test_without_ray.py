@@ -29,10 +29,10 @@ from translearn_core.jobs import placer
 from translearn_core.jobs.machines import machines
 from translearn_core.jobs.placing import _environment
 from translearn_core.jobs.queue import take_slot
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run, create_run, study
 from translearn_core.runs.placement import Placement, may_work, write_placement
 from translearn_core.runs.state import write_worker
-from translearn_core.settings import Settings
 
 ADDRESS = "10.0.0.5:6379"
 OTHER = "other/12345678"

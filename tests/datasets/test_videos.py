@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from translearn_core import datasets
+from translearn_core.cli import choices
 from translearn_core.datasets import ImportChoices
 from translearn_core.errors import PhotoError
-from translearn_core.imaging.video import read_frames
+from translearn_core.imaging.video import EVERY_S, read_frames
+from translearn_ui.photos import add_photos
 
 av = pytest.importorskip("av")
 
@@ -198,3 +200,11 @@ def test_frames_that_are_too_large_are_refused_before_they_are_decoded(
     monkeypatch.setattr("translearn_core.imaging.video._decoded", None)
     with pytest.raises(PhotoError, match="96 by 64"):
         list(read_frames(_film("mp4", 1)))
+
+
+def test_page_and_command_line_begin_with_the_distance_that_an_import_takes() -> None:
+    assert choices.EVERY_S == add_photos.EVERY_S == EVERY_S
+    made = choices.make_choices(
+        follow_links=False, keep_folder=None, folder_as=None, classes="", names=""
+    )
+    assert made.every_s == EVERY_S

@@ -51,7 +51,7 @@ def test_scaling_probabilities_is_scaling_logits() -> None:
 
 def test_a_scaled_head_gives_the_scaled_probabilities() -> None:
     from translearn_core.graph.assembly import build_head
-    from translearn_core.settings import Settings
+    from translearn_core.run_settings import Settings
 
     head = build_head(8, 3, Settings(hidden_units=5))
     features = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
@@ -64,7 +64,7 @@ def test_a_head_inside_another_is_scaled_and_one_without_logits_is_left() -> Non
     import keras
 
     from translearn_core.graph.assembly import build_head
-    from translearn_core.settings import Settings
+    from translearn_core.run_settings import Settings
 
     head = build_head(8, 3, Settings(hidden_units=5))
     inputs = keras.Input((8,))

@@ -15,7 +15,7 @@ from translearn_core.features.extractor import POOLED
 from translearn_core.fitting.data import _ViewTable, gather_training_data
 from translearn_core.fitting.plan import make_plan
 from translearn_core.monitor import SILENT
-from translearn_core.settings import make_settings
+from translearn_core.run_settings import make_settings
 
 
 def table(values: list[float]) -> FeatureTable:

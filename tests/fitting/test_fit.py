@@ -15,13 +15,13 @@ from translearn_core.evaluation.calibration import as_logits, calibrated_loss
 from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.batches import Batches
 from translearn_core.fitting.fit import fit, fit_arrays
+from translearn_core.fitting.fit_spec import FitSpec
 from translearn_core.fitting.inputs import InMemory
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule
 from translearn_core.fitting.rates import rates_of
-from translearn_core.fitting.rules import FitSpec
 from translearn_core.fitting.subsets import Subset
 from translearn_core.jobs.background import JobMonitor
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 
 class SmallMemory:

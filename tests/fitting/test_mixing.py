@@ -10,7 +10,7 @@ from translearn_core import datasets, runs, worker
 from translearn_core.errors import SettingsError
 from translearn_core.fitting.mixing import mix
 from translearn_core.recipe import resolve
-from translearn_core.settings import make_settings
+from translearn_core.run_settings import make_settings
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
 

@@ -22,20 +22,20 @@ import tensorflow as tf
 
 from translearn_core.backbones import BACKBONES
 from translearn_core.fitting.fit import fit
+from translearn_core.fitting.fit_spec import FitSpec
 from translearn_core.fitting.inputs import InMemory
-from translearn_core.fitting.rules import FitSpec
 from translearn_core.fitting.subsets import Subset
 from translearn_core.graph import gpus
 from translearn_core.graph.assembly import build_head
 from translearn_core.graph.build import build_backbone
-from translearn_core.graph.cut_points import replay
 from translearn_core.graph.engine import KerasEngine, prepare_device
 from translearn_core.graph.gpus import count_gpus, visible_gpus
 from translearn_core.graph.saving import load_model, save_model
+from translearn_core.graph.walk import replay
 from translearn_core.jobs.queue import count_slots, take_slot
 from translearn_core.monitor import Monitor
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, JobConfig
-from translearn_core.settings import Settings
 
 STARTER = BACKBONES["starter"]
 pytestmark = [

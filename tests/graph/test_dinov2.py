@@ -32,14 +32,14 @@ from translearn_core.export.keras_script_code import TEMPLATE
 from translearn_core.features.weight_change import backbone_change
 from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
 from translearn_core.graph.build import build_backbone
-from translearn_core.graph.cut_points import cut_points
 from translearn_core.graph.dinov2 import DINOv2
 from translearn_core.graph.saving import load_model, save_model
+from translearn_core.graph.walk import cut_points
 from translearn_core.model_import.allowlist import check_config
 from translearn_core.prediction.explain import grad_cam
 from translearn_core.prediction.model_runner import open_runner, write_copy
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run, RunConfig
-from translearn_core.settings import Settings
 from translearn_core.templates import render_block
 
 DATA = Path(__file__).parents[1] / "data"

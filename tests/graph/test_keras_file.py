@@ -18,7 +18,6 @@ from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.graph import keras_file
 from translearn_core.graph.assembly import assemble, build_head, split_at
 from translearn_core.graph.build import build_backbone
-from translearn_core.graph.cut_points import cut_points
 from translearn_core.graph.keras_file import (
     can_be_written,
     described,
@@ -26,8 +25,9 @@ from translearn_core.graph.keras_file import (
     write_model,
 )
 from translearn_core.graph.saving import load_model, save_model
+from translearn_core.graph.walk import cut_points
 from translearn_core.prediction.model_runner import OpenVINORunner, write_whole_copy
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 STARTER = BACKBONES["starter"]
 SIZE = 40

@@ -67,8 +67,8 @@ def _modern(x: Any) -> Any:
 
 def _tokens(x: Any) -> Any:
     """A small vision transformer, with what its first token looked at."""
-    from translearn_core.graph.cut_points import replay
     from translearn_core.graph.dinov2 import DINOv2
+    from translearn_core.graph.walk import replay
 
     x = _layers().ZeroPadding2D(((3, 4), (4, 3)))(x)
     return replay(DINOv2(width=12, heads=3, depth=2, input_shape=(28, 28, 3)), x)

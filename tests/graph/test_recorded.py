@@ -21,7 +21,6 @@ from translearn_core.backbones.weights import weights_path
 from translearn_core.features.extractor import POOLED, FeatureExtractor
 from translearn_core.graph.assembly import split_at
 from translearn_core.graph.build import build_backbone
-from translearn_core.graph.cut_points import cut_points
 from translearn_core.graph.engine import (
     KerasEngine,
     OpenVINOEngine,
@@ -30,6 +29,7 @@ from translearn_core.graph.engine import (
     run_engine,
     run_keras,
 )
+from translearn_core.graph.walk import cut_points
 
 SMALL = BACKBONES["mobilenet_v2_035"]
 STARTER = BACKBONES["starter"]

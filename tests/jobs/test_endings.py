@@ -13,7 +13,8 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from translearn_core.concurrency import import_path
+from translearn_core import spaces
+from translearn_core.concurrency import LOW, LOWEST, import_path
 from translearn_core.errors import SettingsError, StopRequestedError
 from translearn_core.jobs import force_stop
 from translearn_core.jobs.background import JobMonitor, run_job
@@ -229,6 +230,46 @@ def test_a_process_that_never_asks_ends_when_it_is_asked_to(
     assert job.state.state == "stopped"
     assert not (job.folder / "half").exists()
     wait_for(lambda: not lives(child))
+
+
+SAVES = """
+import sys, time
+import psutil
+from translearn_core.concurrency import lower_priority
+from translearn_core.jobs.background import run_job
+from translearn_core.jobs.queue import niceness_of
+from translearn_core.runs import Job
+
+lower_priority(niceness_of("train"))
+before = psutil.Process().nice()
+
+def work(job, monitor):
+    monitor.leaves_result()
+    job.request_stop()
+    until = time.monotonic() + 60
+    while psutil.Process().nice() == before and time.monotonic() < until:
+        time.sleep(0.05)
+    print(before, psutil.Process().nice())
+    return False
+
+run_job(Job(sys.argv[1]), work, patience_s=0.0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="classes instead of nicenesses")
+@pytest.mark.parametrize("steps", [(0, LOW), (LOW, LOWEST)], ids=["alone", "in a class"])
+def test_a_stopped_job_that_saves_makes_way_for_others(job: Job, steps: tuple[int, int]) -> None:
+    if steps[0]:
+        spaces.space_named("0123456789abcdef").mkdir(parents=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SAVES, str(job.folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": import_path()},
+    )
+    usual = psutil.Process().nice()
+    assert done.stdout.split() == [str(max(usual, step)) for step in steps]
 
 
 def test_force_ends_it_and_what_it_started(job: Job, deaf: subprocess.Popen[bytes]) -> None:

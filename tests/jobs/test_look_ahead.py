@@ -15,7 +15,7 @@ from translearn_core.fitting.plan import make_plan
 from translearn_core.jobs.inline import InlineRunner
 from translearn_core.jobs.look_ahead import LookAheadConfig
 from translearn_core.monitor import SILENT
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 
 @pytest.fixture

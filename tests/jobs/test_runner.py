@@ -13,8 +13,8 @@ from translearn_core.errors import SettingsError
 from translearn_core.feasibility import job as check_job
 from translearn_core.feasibility import report as check_report
 from translearn_core.jobs.inline import InlineRunner
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Job, JobConfig
-from translearn_core.settings import make_settings
 
 
 @pytest.fixture

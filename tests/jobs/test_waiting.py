@@ -7,7 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,8 +20,8 @@ from translearn_core.atomic import write_atomically
 from translearn_core.concurrency import LOW, LOWEST, lower_priority, run_in_thread
 from translearn_core.jobs import launch, queue
 from translearn_core.jobs.queue import RESCAN_S, LiveJobs, niceness_of, waiting_jobs
-from translearn_core.runs import Job
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
+from translearn_core.runs import Job, Run
 
 
 @pytest.fixture
@@ -100,6 +103,41 @@ def test_what_others_write_is_seen_when_the_last_look_is_old(
     assert jobs.place_in_queue(second) == 0
 
 
+class LookedAt(Run):
+    """A run at which others look while it is being made."""
+
+    looks: list[Callable[[], object]]
+
+    def append_event(self, kind: str, **fields: Any) -> None:
+        for look in self.looks:
+            look()
+        super().append_event(kind, **fields)
+
+
+def test_a_run_that_others_look_at_while_it_is_made_is_not_overlooked(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "LOOK_S", 1e9)
+    monkeypatch.setattr(queue, "RESCAN_S", 1e9)
+    first = runs.create_run(Path("photos"), Settings())
+    elsewhere = LiveJobs(first.folder.parent)  # knows of no writes, as another process does
+    seen: list[list[Job]] = []
+    made = LookedAt(first.folder.with_name("made"))
+    made.looks = [
+        lambda: seen.append(elsewhere.waiting()),
+        lambda: seen.append(queue.order_of_all().waiting),
+    ]
+    made.begin(first.config.model_copy(update={"id": made.id, "created": time.time()}))
+    assert seen == [[first], [first]]
+    run = Run(made.folder)
+    assert elsewhere.waiting() == [first, run]
+    assert queue.order_of_all().waiting == [first, run]
+    assert jobs.place_in_queue(run) == 1
+    first.update_state(state="finished")
+    run.update_state(state="running")
+    assert elsewhere.look().running == queue.order_of_all().running == [run]
+
+
 def test_places_of_one_person_do_not_hold_up_another(workspace: Path) -> None:
     def take_both() -> bool:
         with (
@@ -138,6 +176,31 @@ def test_a_worker_s_session_is_lowered_with_it(niceness: int) -> None:
         assert _niceness_of_session(process.pid) in (niceness, None)
     finally:
         process.communicate(b"\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a niceness of each thread")
+def test_threads_that_work_already_are_lowered_and_none_is_raised() -> None:
+    program = (
+        "import os, threading\n"
+        "from translearn_core.concurrency import LOW, LOWEST, lower_priority\n"
+        "ended = threading.Event()\n"
+        "for _n in range(2):\n"
+        "    thread = threading.Thread(target=ended.wait)\n"
+        "    thread.start()\n"
+        "os.setpriority(os.PRIO_PROCESS, thread.native_id, LOWEST)\n"
+        "lower_priority(LOW)\n"
+        "threads = sorted(map(int, os.listdir('/proc/self/task')))\n"
+        "print(sorted(os.getpriority(os.PRIO_PROCESS, one) for one in threads))\n"
+        "ended.set()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True
+    )
+    low = max(LOW, psutil.Process().nice())
+    nicenesses = json.loads(done.stdout)
+    assert nicenesses[:2] == [low, low]
+    assert nicenesses[-1] == LOWEST
+    assert set(nicenesses) == {low, LOWEST}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="classes instead of nicenesses")

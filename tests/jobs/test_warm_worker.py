@@ -15,7 +15,7 @@ import pytest
 from translearn_core import datasets, jobs, runs
 from translearn_core.concurrency import import_path
 from translearn_core.jobs import warm_worker
-from translearn_core.settings import make_settings
+from translearn_core.run_settings import make_settings
 
 
 @pytest.fixture(autouse=True)

@@ -26,9 +26,9 @@ from tests.support.photos import draw_photos
 from translearn_core import datasets, jobs, people, runs, spaces, trash
 from translearn_core.datasets import Dataset
 from translearn_core.errors import AccessError, TransLearnError
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, Run
 from translearn_core.runs.find import find_run
-from translearn_core.settings import Settings
 from translearn_ui.shell import signed_in
 from translearn_ui.shell.frame import PAGES
 

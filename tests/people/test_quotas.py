@@ -25,8 +25,8 @@ from translearn_core.jobs.queue import (
 )
 from translearn_core.model_import.adopt import adopt_model
 from translearn_core.people import Person
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, Run
-from translearn_core.settings import Settings
 from translearn_core.sorting import job as sorting
 from translearn_core.sorting.job import SortConfig
 from translearn_ui.classroom import uploads

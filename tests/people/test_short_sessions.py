@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
+import pytest
 from streamlit.runtime.session_manager import SessionInfo
 
-from translearn_ui.classroom.short_sessions import ShortSessions
+from translearn_ui.classroom.short_sessions import ShortSessions, give_memory_back
+from translearn_ui.shell import start
 
 
 class _Page:
@@ -46,3 +50,27 @@ def test_closed_pages_are_let_go_without_another_one_being_closed() -> None:
         await asyncio.wait_for(later.ended.wait(), 30)
 
     asyncio.run(close_some())
+
+
+def test_what_was_set_aside_with_modules_is_let_go_with_its_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Held:
+        """Something of a page that refers to itself."""
+
+        def __init__(self) -> None:
+            self.own = self
+
+    frozen_before = gc.get_freeze_count()
+    held = Held()
+    gone = weakref.ref(held)
+    monkeypatch.setattr(start, "_modules", 0)  # as if a page had just brought modules in
+    start.set_modules_aside()
+    del held
+    gc.collect()
+    assert gone() is not None, "it was not set aside"
+    give_memory_back()
+    assert gone() is None
+    assert gc.get_freeze_count() > 0, "modules are searched again"
+    if not frozen_before:
+        gc.unfreeze()

@@ -16,9 +16,9 @@ from translearn_core.config import home, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.errors import AccessError, SourceError, TransLearnError
 from translearn_core.people import Person
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, Run
 from translearn_core.runs.find import find_run
-from translearn_core.settings import Settings
 
 NOW = 1_800_000_000.0
 

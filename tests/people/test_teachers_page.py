@@ -17,8 +17,8 @@ from tests.people.server import HOST, PASSWORD, Served
 from tests.support.photos import draw_photos
 from translearn_core import datasets, jobs, people, spaces
 from translearn_core.people import Person
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, create_run
-from translearn_core.settings import Settings
 from translearn_core.sorting.job import SortConfig
 
 

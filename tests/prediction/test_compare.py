@@ -20,11 +20,11 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import InputError, RunError
 from translearn_core.evaluation.significance import holm, mcnemar
 from translearn_core.prediction.compare import as_json, compare
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import display_name, read_notes, write_notes
 from translearn_core.runs.provenance import write_photos
 from translearn_core.runs.splits import recover_split
-from translearn_core.settings import make_settings
 
 CLASSES = ["blue", "green", "red"]
 

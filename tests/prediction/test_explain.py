@@ -34,8 +34,8 @@ def assembled(name: str, *, size: int = 96, classes: int = 3, seed: int = 0) -> 
     """A whole model with random weights, as a run makes it."""
     from translearn_core.graph.assembly import assemble, build_head, split_at
     from translearn_core.graph.build import build_backbone
-    from translearn_core.graph.cut_points import cut_points
-    from translearn_core.settings import Settings
+    from translearn_core.graph.walk import cut_points
+    from translearn_core.run_settings import Settings
 
     row = get_backbone(name)
     network = build_backbone(row, size=size, weights="random", seed=seed)

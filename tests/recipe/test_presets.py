@@ -14,8 +14,8 @@ from translearn_core.graph.assembly import build_head, split_at
 from translearn_core.graph.build import build_backbone
 from translearn_core.recipe.presets import PRESETS
 from translearn_core.recipe.resolve import resolve
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Run
-from translearn_core.settings import make_settings
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

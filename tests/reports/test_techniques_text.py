@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from translearn_core.reports.techniques_text import brought
+from translearn_core.run_settings import make_settings
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_core.settings import make_settings
 
 
 @pytest.mark.parametrize(

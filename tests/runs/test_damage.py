@@ -18,9 +18,9 @@ from translearn_core import runs
 from translearn_core.errors import RunError
 from translearn_core.jobs import place_in_queue
 from translearn_core.jobs.queue import take_slot, waiting_jobs
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
 from translearn_core.runs.state import write_worker
-from translearn_core.settings import Settings
 
 DAMAGE = {
     "empty": b"",

@@ -13,9 +13,9 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import RunError
 from translearn_core.jobs.background import run_job
 from translearn_core.monitor import Monitor
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, JobConfig
 from translearn_core.runs.in_use import delete_unused_dataset
-from translearn_core.settings import Settings
 
 
 @pytest.fixture

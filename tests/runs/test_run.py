@@ -14,8 +14,8 @@ from filelock import FileLock
 
 from translearn_core import runs
 from translearn_core.errors import RunError
+from translearn_core.run_settings import Settings
 from translearn_core.runs import state
-from translearn_core.settings import Settings
 
 
 @pytest.fixture

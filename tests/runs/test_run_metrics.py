@@ -9,10 +9,10 @@ import pytest
 
 from translearn_core import runs
 from translearn_core.errors import RunError
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
 from translearn_core.runs.run_caveats import caveats_of, same_scene
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_core.settings import Settings
 
 FILE = {
     "n_test": 10,

@@ -21,7 +21,8 @@ from tests.support.commands import call
 from tests.support.service import PATIENCE_S, form_of
 from tests.support.trained import copy_of, trained
 from translearn_core.service.figures import Figures
-from translearn_core.service.guard import Bounds, Guard
+from translearn_core.service.guard import Guard
+from translearn_core.service.limits import Bounds
 
 pytestmark = pytest.mark.xdist_group("service")
 

@@ -20,8 +20,8 @@ from tests.support.small_backbone import SMALL
 from translearn_core import datasets, runs, worker
 from translearn_core.datasets import Dataset
 from translearn_core.recipe import resolve
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Run
-from translearn_core.settings import make_settings
 
 TINY = {"backbone": SMALL, "image_size": 32, "epochs": 8, "augmentation": "mirror"}
 """For `train`, in modules that use the fixture `small_backbone`."""

@@ -16,7 +16,7 @@ from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
 from translearn_core.evaluation import linear_probe, predictions
 from translearn_core.fitting.plan import Plan, make_plan
 from translearn_core.monitor import SILENT, Monitor
-from translearn_core.settings import make_settings
+from translearn_core.run_settings import make_settings
 from translearn_core.techniques.adaptation import (
     Adaptation,
     Coral,
@@ -26,10 +26,10 @@ from translearn_core.techniques.adaptation import (
     coral,
     surest,
 )
-from translearn_core.techniques.balanced_alignment import AdaptationCheck
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.extra_samples import UnlabelledSet
 from translearn_core.techniques.learning import learn_head
+from translearn_core.techniques.when_to_adapt import AdaptationCheck
 
 NO_TEST = predictions.TestPredictions(
     test_rows=np.empty(0, np.int64),

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from translearn_core.settings import make_settings
+from translearn_core.run_settings import make_settings
 from translearn_core.techniques.adversarial import Attack
 
 SHAPE = (2, 2, 3)

@@ -13,8 +13,8 @@ from tests.support.trained import TINY, train
 from translearn_core import datasets, runs, worker
 from translearn_core.graph.assembly import build_head
 from translearn_core.recipe import resolve
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Run
-from translearn_core.settings import make_settings
 from translearn_core.techniques.adversarial import Attack, scores_of
 
 STRENGTH = 0.1

@@ -13,13 +13,14 @@ from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation import linear_probe
 from translearn_core.techniques.adaptation import coral
 from translearn_core.techniques.balanced_alignment import (
-    AdaptationCheck,
     BalancedAlignment,
     Neighbourhood,
     average_answers,
-    diversity,
-    judge_alignment,
     spread_answers,
+)
+from translearn_core.techniques.when_to_adapt import (
+    AdaptationCheck,
+    judge_alignment,
     tell_apart,
 )
 
@@ -122,22 +123,6 @@ def test_a_place_with_hardly_more_than_one_class_is_not_spread_over_all() -> Non
     assert trial.gain > -0.01
 
 
-def test_frames_of_one_burst_do_not_pass_for_a_domain() -> None:
-    rng = np.random.default_rng(16)
-    bursts = np.repeat(np.arange(20), 6)
-    source, target = (
-        (rng.normal(size=(20, 64))[bursts] + rng.normal(0, 0.1, (120, 64))).astype(np.float32)
-        for _side in "st"
-    )
-    single = np.arange(120)
-    known = tell_apart(source, target, source_groups=single, target_groups=single, seed=0)
-    assert known > 0.95, "by the other frames of its burst"
-    for moved_by, least, most in ((0, 0.2, 0.8), (9, 0.95, 1)):
-        there = target + np.float32(moved_by)
-        share = tell_apart(source, there, source_groups=bursts, target_groups=bursts, seed=0)
-        assert least <= share <= most
-
-
 def test_an_average_is_right_where_one_of_its_answers_is_far_off() -> None:
     """Two of three clouds are near each other: spread answers about them fall to either class."""
     target, truth = drawn((30,) * 4, seed=17)
@@ -150,34 +135,6 @@ def test_an_average_is_right_where_one_of_its_answers_is_far_off() -> None:
     assert accuracy(average_answers(near, unsure, right), truth) == 1.0
     mixed = average_answers(near, right, wrong)
     assert np.allclose(mixed.sum(axis=1), 1)
-
-
-@pytest.mark.parametrize(
-    ("told_apart", "diverse", "left"),
-    [(1, 1, None), (0.9, 0.85, None), (0.89, 0.84, "alike"), (1, 0.84, "few_classes")],
-)
-def test_plain_answers_count_alone_where_there_is_little_to_go_by(
-    told_apart: float, diverse: float, left: str | None
-) -> None:
-    verdict = AdaptationCheck(
-        told_apart=told_apart,
-        plain=0.5,
-        aligned=0.6,
-        agreement_certainty=0,
-        diversity=diverse,
-        information_certainty=0,
-        expected_gain=0,
-    )
-    assert verdict.weight == pytest.approx(0.6 if left is None else 0)
-    assert verdict.figures()["helps"] == (left is None)
-    assert verdict.figures()["left_plain"] == left
-
-
-def test_labels_of_one_class_are_not_diverse_and_even_ones_are() -> None:
-    even = np.eye(CLASSES)[np.arange(40) % CLASSES]
-    assert diversity(even) == pytest.approx(1.0)
-    assert diversity(even[:1].repeat(40, axis=0)) == 0.0
-    assert 0 < diversity(np.concatenate([even[:4], even[:1].repeat(40, axis=0)])) < 0.5
 
 
 def test_answers_under_the_right_shares_are_right_where_even_ones_mislead() -> None:

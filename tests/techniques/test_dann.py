@@ -10,7 +10,7 @@ from tests.support.clouds import WIDTH, accuracy, draw_clouds
 from translearn_core.errors import SettingsError
 from translearn_core.graph.assembly import build_head
 from translearn_core.monitor import Monitor
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 from translearn_core.techniques.dann import EPOCHS, ReverseGradient, train_reversed
 
 

@@ -12,7 +12,7 @@ from translearn_core import datasets, runs
 from translearn_core.fitting.data import gather_training_data
 from translearn_core.fitting.plan import make_plan
 from translearn_core.monitor import SILENT
-from translearn_core.settings import make_settings
+from translearn_core.run_settings import make_settings
 from translearn_core.techniques.base import TrainingSet
 from translearn_core.techniques.extra_samples import gather_unlabelled
 from translearn_core.techniques.self_training import SelfTraining

@@ -15,7 +15,7 @@ from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Plan, make_plan
 from translearn_core.monitor import SILENT
-from translearn_core.settings import make_settings
+from translearn_core.run_settings import make_settings
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.learning import LearnedHead, learn_head, seed
 

@@ -19,8 +19,8 @@ from translearn_core.errors import InputError
 from translearn_core.prediction.predict import predict
 from translearn_core.recipe import resolve
 from translearn_core.recipe.techniques import TECHNIQUES, plain_settings
+from translearn_core.run_settings import Settings, make_settings, setting_fields
 from translearn_core.runs import Run
-from translearn_core.settings import Settings, make_settings, setting_fields
 
 TINY = {"backbone": SMALL, "image_size": 32, "epochs": 8, "hidden_units": 32}
 pytestmark = pytest.mark.usefixtures("small_backbone")

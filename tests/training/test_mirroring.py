@@ -16,8 +16,8 @@ from translearn_core.fitting.data import TrainingData, gather_training_data
 from translearn_core.fitting.plan import make_plan
 from translearn_core.monitor import Monitor
 from translearn_core.reports.model_card_text import limits
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import run_caveats
-from translearn_core.settings import make_settings
 from translearn_core.training.search_scoring import Search
 
 TINY = {"backbone": "starter", "image_size": 32, "epochs": 2}

@@ -22,10 +22,10 @@ from translearn_core.export.formats import predictions_csv
 from translearn_core.monitor import Monitor
 from translearn_core.prediction.predict import predict
 from translearn_core.reports.report import report_html
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Run
 from translearn_core.runs.predictions import read_task_predictions
 from translearn_core.runs.task_heads import load_heads
-from translearn_core.settings import make_settings
 from translearn_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("small_backbone")

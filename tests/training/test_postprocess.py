@@ -63,7 +63,7 @@ def test_a_photo_of_something_else_is_told_whatever_learned(kind: str) -> None:
 
 def test_a_head_is_calibrated_by_what_it_said_of_other_photos() -> None:
     from translearn_core.graph.assembly import build_head
-    from translearn_core.settings import Settings
+    from translearn_core.run_settings import Settings
 
     head = build_head(8, 3, Settings(hidden_units=5))
     rng = np.random.default_rng(0)
@@ -81,7 +81,7 @@ def test_a_head_is_calibrated_by_what_it_said_of_other_photos() -> None:
 
 def test_without_validation_photos_confidence_stays_as_it_is() -> None:
     from translearn_core.graph.assembly import build_head
-    from translearn_core.settings import Settings
+    from translearn_core.run_settings import Settings
 
     head = build_head(8, 3, Settings(hidden_units=5))
     none = ValidationPredictions(probs=np.empty((0, 3), np.float32), labels=np.empty(0, np.int64))

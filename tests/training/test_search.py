@@ -18,8 +18,8 @@ from translearn_core.errors import SettingsError
 from translearn_core.evaluation.metrics import paired_gain
 from translearn_core.fitting.plan import make_plan
 from translearn_core.monitor import Monitor
+from translearn_core.run_settings import Settings, make_settings
 from translearn_core.runs import Run, study
-from translearn_core.settings import Settings, make_settings
 from translearn_core.training import search_trials
 from translearn_core.training.search_scoring import Score, Search
 from translearn_core.training.search_trials import (

@@ -24,8 +24,8 @@ from translearn_core.features.extractor import POOLED
 from translearn_core.fitting.plan import make_plan
 from translearn_core.prediction.predict import predict
 from translearn_core.recipe import resolve
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Run
-from translearn_core.settings import make_settings
 from translearn_core.techniques.learning import REFIT_PART
 
 TINY = {"backbone": SMALL, "image_size": 32, "epochs": 6}

@@ -13,8 +13,8 @@ import pytest
 from tests.support.app import assert_well, open_app, words
 from translearn_core import datasets, runs
 from translearn_core.datasets import Dataset
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
-from translearn_core.settings import Settings
 from translearn_ui.shell import frame
 
 NAMES = [row.name for row in frame.PAGES if not row.of_class]

@@ -18,8 +18,8 @@ from translearn_core.datasets.photos_without_class import write_loose
 from translearn_core.datasets.unsorted import write_unsorted
 from translearn_core.jobs.inline import InlineRunner
 from translearn_core.recipe.techniques import TECHNIQUES
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import study
-from translearn_core.settings import make_settings
 from translearn_ui.shell import frame
 
 NAMES = [row.name for row in frame.PAGES if not row.of_class]

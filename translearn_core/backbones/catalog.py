@@ -3,8 +3,8 @@
 Owns: `BACKBONES` (a backbone is a row here), the size of its photos and its pixel scaling as
 numbers.
 Leaves to others: its blocks and what may stay frozen (`freezing.py`), files of weights
-(`weights.py`), which row is recommended on this machine (`default.py`) and Keras graphs
-(`graph/`).
+(`weights.py`) and the servers that have them (`weights_addresses.py`), which row is recommended on
+this machine (`default.py`) and Keras graphs (`graph/`).
 
 Imports no TensorFlow and no Keras: the web process shows all of this.
 Units: `top1` is a share in [0, 1]; `size_mb` is 10^6 bytes; `parameters` and `macs`
@@ -17,14 +17,12 @@ import difflib
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from translearn_core.backbones.weights_addresses import HUGGING_FACE, KERAS, KERAS_EFFICIENTNET
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import N_, _
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
-_GOOGLE = "https://storage.googleapis.com/"
-_KERAS = f"{_GOOGLE}tensorflow/keras-applications/"
 _KERNELS = "weights_tf_dim_ordering_tf_kernels"
-_HUGGING_FACE = "https://huggingface.co/"
 
 APACHE = "Apache-2.0"
 MIT = "MIT"
@@ -152,7 +150,7 @@ _ROWS = (
         when=N_("The smallest and fastest: for an old laptop, a phone or a first try."),
         default_rank=8,
         weight_file=f"mobilenet_v2_{_KERNELS}_0.35_224_no_top.h5",
-        weight_url=f"{_KERAS}mobilenet_v2/mobilenet_v2_{_KERNELS}_0.35_224_no_top.h5",
+        weight_url=f"{KERAS}mobilenet_v2/mobilenet_v2_{_KERNELS}_0.35_224_no_top.h5",
     ),
     Backbone(
         name="mobilenet_v2",
@@ -169,7 +167,7 @@ _ROWS = (
         when=N_("Small, fast and dependable: a good start on any computer."),
         default_rank=5,
         weight_file=f"mobilenet_v2_{_KERNELS}_1.0_224_no_top.h5",
-        weight_url=f"{_KERAS}mobilenet_v2/mobilenet_v2_{_KERNELS}_1.0_224_no_top.h5",
+        weight_url=f"{KERAS}mobilenet_v2/mobilenet_v2_{_KERNELS}_1.0_224_no_top.h5",
     ),
     Backbone(
         name="mobilenet_v3_small",
@@ -185,7 +183,7 @@ _ROWS = (
         when=N_("Nearly as small as it gets, made for phones."),
         default_rank=7,
         weight_file="weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
-        weight_url=f"{_KERAS}mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
+        weight_url=f"{KERAS}mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
         weight_hash="d3e8ec802a04aa4fc771ee12a9a9b836",
     ),
     Backbone(
@@ -202,7 +200,7 @@ _ROWS = (
         when=N_("Fast on phones and laptops, and a step more accurate than MobileNetV2."),
         default_rank=4,
         weight_file="weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
-        weight_url=f"{_KERAS}mobilenet_v3/weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
+        weight_url=f"{KERAS}mobilenet_v3/weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
         weight_hash="07fb09a5933dd0c8eaafa16978110389",
     ),
     Backbone(
@@ -220,7 +218,7 @@ _ROWS = (
         when=N_("Accurate for its size; a little slower than the MobileNets."),
         default_rank=3,
         weight_file="efficientnetb0_notop.h5",
-        weight_url=f"{_GOOGLE}keras-applications/efficientnetb0_notop.h5",
+        weight_url=f"{KERAS_EFFICIENTNET}efficientnetb0_notop.h5",
         weight_hash="50bc09e76180e00e4465e1a485ddc09d",
     ),
     Backbone(
@@ -237,7 +235,7 @@ _ROWS = (
         when=N_("The best balance of accuracy and speed on a plain computer."),
         default_rank=1,
         weight_file="efficientnetv2-b0_notop.h5",
-        weight_url=f"{_KERAS}efficientnet_v2/efficientnetv2-b0_notop.h5",
+        weight_url=f"{KERAS}efficientnet_v2/efficientnetv2-b0_notop.h5",
         weight_hash="893217f2bb855e2983157299931e43ff",
     ),
     Backbone(
@@ -254,7 +252,7 @@ _ROWS = (
         when=N_("A step above EfficientNetV2 B0, on slightly larger photos."),
         default_rank=2,
         weight_file="efficientnetv2-b1_notop.h5",
-        weight_url=f"{_KERAS}efficientnet_v2/efficientnetv2-b1_notop.h5",
+        weight_url=f"{KERAS}efficientnet_v2/efficientnetv2-b1_notop.h5",
         weight_hash="0e80663031ca32d657f9caa404b6ec37",
     ),
     Backbone(
@@ -271,7 +269,7 @@ _ROWS = (
         when=N_("Between EfficientNetV2 B1 and B3, in accuracy and in time."),
         default_rank=9,
         weight_file="efficientnetv2-b2_notop.h5",
-        weight_url=f"{_KERAS}efficientnet_v2/efficientnetv2-b2_notop.h5",
+        weight_url=f"{KERAS}efficientnet_v2/efficientnetv2-b2_notop.h5",
         weight_hash="1dfe2e7a5d45b6632553a8961ea609eb",
     ),
     Backbone(
@@ -288,7 +286,7 @@ _ROWS = (
         when=N_("The largest EfficientNetV2 that still suits a computer without a graphics card."),
         default_rank=10,
         weight_file="efficientnetv2-b3_notop.h5",
-        weight_url=f"{_KERAS}efficientnet_v2/efficientnetv2-b3_notop.h5",
+        weight_url=f"{KERAS}efficientnet_v2/efficientnetv2-b3_notop.h5",
         weight_hash="f6abf7b5849ac99a89b50dd3fd532856",
     ),
     Backbone(
@@ -305,7 +303,7 @@ _ROWS = (
         when=N_("Very accurate, for fine detail and a computer with a graphics card."),
         default_rank=19,
         weight_file="efficientnetv2-s_notop.h5",
-        weight_url=f"{_KERAS}efficientnet_v2/efficientnetv2-s_notop.h5",
+        weight_url=f"{KERAS}efficientnet_v2/efficientnetv2-s_notop.h5",
         weight_hash="af0682fb74e8c54910f2d4393339c070",
     ),
     Backbone(
@@ -322,7 +320,7 @@ _ROWS = (
         when=N_("Large photos and many layers: for a computer with a strong graphics card."),
         default_rank=23,
         weight_file="efficientnetv2-m_notop.h5",
-        weight_url=f"{_KERAS}efficientnet_v2/efficientnetv2-m_notop.h5",
+        weight_url=f"{KERAS}efficientnet_v2/efficientnetv2-m_notop.h5",
         weight_hash="1b8dc055df72dde80d614482840fe342",
     ),
     Backbone(
@@ -339,7 +337,7 @@ _ROWS = (
         when=N_("The classic of the textbooks, with clear blocks: good for lessons."),
         default_rank=13,
         weight_file=f"resnet50_{_KERNELS}_notop.h5",
-        weight_url=f"{_KERAS}resnet/resnet50_{_KERNELS}_notop.h5",
+        weight_url=f"{KERAS}resnet/resnet50_{_KERNELS}_notop.h5",
         weight_hash="4d473c1dd8becc155b73f8504c6f6626",
     ),
     Backbone(
@@ -356,7 +354,7 @@ _ROWS = (
         when=N_("A second, slightly better edition of ResNet50."),
         default_rank=11,
         weight_file=f"resnet50v2_{_KERNELS}_notop.h5",
-        weight_url=f"{_KERAS}resnet/resnet50v2_{_KERNELS}_notop.h5",
+        weight_url=f"{KERAS}resnet/resnet50v2_{_KERNELS}_notop.h5",
         weight_hash="fac2f116257151a9d068a22e544a4917",
     ),
     Backbone(
@@ -373,7 +371,7 @@ _ROWS = (
         when=N_("Easy to understand, five plain blocks, but slow: for lessons, not for speed."),
         default_rank=24,
         weight_file=f"vgg16_{_KERNELS}_notop.h5",
-        weight_url=f"{_KERAS}vgg16/vgg16_{_KERNELS}_notop.h5",
+        weight_url=f"{KERAS}vgg16/vgg16_{_KERNELS}_notop.h5",
         weight_hash="6d6bbae143d832006294945121d1f1fc",
     ),
     Backbone(
@@ -390,7 +388,7 @@ _ROWS = (
         when=N_("VGG16 with three more layers: slower still, for comparing."),
         default_rank=25,
         weight_file=f"vgg19_{_KERNELS}_notop.h5",
-        weight_url=f"{_KERAS}vgg19/vgg19_{_KERNELS}_notop.h5",
+        weight_url=f"{KERAS}vgg19/vgg19_{_KERNELS}_notop.h5",
         weight_hash="253f8cb515780f3b799900260a226db6",
     ),
     Backbone(
@@ -407,7 +405,7 @@ _ROWS = (
         when=N_("Every layer receives all before it; often used for medical and plant photos."),
         default_rank=12,
         weight_file=f"densenet121_{_KERNELS}_notop.h5",
-        weight_url=f"{_KERAS}densenet/densenet121_{_KERNELS}_notop.h5",
+        weight_url=f"{KERAS}densenet/densenet121_{_KERNELS}_notop.h5",
         weight_hash="30ee3e1110167f948a6b9946edeeb738",
     ),
     Backbone(
@@ -424,7 +422,7 @@ _ROWS = (
         when=N_("Processes several scales at once; larger photos, more time."),
         default_rank=15,
         weight_file=f"inception_v3_{_KERNELS}_notop.h5",
-        weight_url=f"{_KERAS}inception_v3/inception_v3_{_KERNELS}_notop.h5",
+        weight_url=f"{KERAS}inception_v3/inception_v3_{_KERNELS}_notop.h5",
         weight_hash="bcbd6486424b2319ff4ef7d526e38f63",
     ),
     Backbone(
@@ -441,7 +439,7 @@ _ROWS = (
         when=N_("The backbone of many Keras guides; accurate, and slow without a graphics card."),
         default_rank=16,
         weight_file=f"xception_{_KERNELS}_notop.h5",
-        weight_url=f"{_KERAS}xception/xception_{_KERNELS}_notop.h5",
+        weight_url=f"{KERAS}xception/xception_{_KERNELS}_notop.h5",
         weight_hash="b0042744bf5b25fce3cb969f33bebb97",
     ),
     Backbone(
@@ -458,7 +456,7 @@ _ROWS = (
         when=N_("A modern design with very good features; best with a graphics card."),
         default_rank=18,
         weight_file="convnext_tiny_notop.h5",
-        weight_url=f"{_KERAS}convnext/convnext_tiny_notop.h5",
+        weight_url=f"{KERAS}convnext/convnext_tiny_notop.h5",
         weight_hash="d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
     ),
     Backbone(
@@ -475,7 +473,7 @@ _ROWS = (
         when=N_("ConvNeXt Tiny with twice the blocks: for a computer with a graphics card."),
         default_rank=20,
         weight_file="convnext_small_notop.h5",
-        weight_url=f"{_KERAS}convnext/convnext_small_notop.h5",
+        weight_url=f"{KERAS}convnext/convnext_small_notop.h5",
         weight_hash="6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab",
     ),
     Backbone(
@@ -492,7 +490,7 @@ _ROWS = (
         when=N_("The largest ConvNeXt here: for a computer with a strong graphics card."),
         default_rank=21,
         weight_file="convnext_base_notop.h5",
-        weight_url=f"{_KERAS}convnext/convnext_base_notop.h5",
+        weight_url=f"{KERAS}convnext/convnext_base_notop.h5",
         weight_hash="40a20c5548a5e9202f69735ecc06c990e6b7c9d2de39f0361e27baeb24cb7c45",
     ),
     Backbone(
@@ -509,7 +507,7 @@ _ROWS = (
         when=N_("Found by architecture search; it can only be frozen as a whole."),
         default_rank=14,
         weight_file="nasnet_mobile_no_top.h5",
-        weight_url=f"{_KERAS}nasnet/NASNet-mobile-no-top.h5",
+        weight_url=f"{KERAS}nasnet/NASNet-mobile-no-top.h5",
         weight_hash="1ed92395b5b598bdda52abe5c0dbfd63",
     ),
     Backbone(
@@ -531,7 +529,7 @@ _ROWS = (
         ),
         default_rank=17,
         weight_file="dinov2-small.safetensors",
-        weight_url=f"{_HUGGING_FACE}facebook/dinov2-small/resolve/main/model.safetensors",
+        weight_url=f"{HUGGING_FACE}facebook/dinov2-small/resolve/main/model.safetensors",
     ),
     Backbone(
         name="dinov2_base",
@@ -549,7 +547,7 @@ _ROWS = (
         when=N_("Like DINOv2 Small with twice the channels: for a computer with a graphics card."),
         default_rank=22,
         weight_file="dinov2-base.safetensors",
-        weight_url=f"{_HUGGING_FACE}facebook/dinov2-base/resolve/main/model.safetensors",
+        weight_url=f"{HUGGING_FACE}facebook/dinov2-base/resolve/main/model.safetensors",
     ),
 )
 

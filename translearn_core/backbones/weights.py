@@ -1,10 +1,10 @@
 """Files of pretrained weights: where they belong, whether they are here, and reading them.
 
-Owns: Keras' folder of models (`KERAS_HOME`), the path, address and state of a backbone's file, and
-its arrays. Leaves to others: which backbones there are (`catalog.py`), downloads
-(`weights_download.py`), files that a user provides (`weights_upload.py`), whether a file fits its
-backbone (`weights_check.py`), building them (`graph/build.py`), the tensors of files that are not
-Keras' (`lite_weights.py`, `dino_weights.py`).
+Owns: Keras' folder of models (`KERAS_HOME`), the path and state of a backbone's file, and its arrays.
+Leaves to others: which backbones there are (`catalog.py`), where their files are downloaded from
+(`weights_addresses.py`), downloads (`weights_download.py`), files that a user provides
+(`weights_upload.py`), whether a file fits its backbone (`weights_check.py`), building them
+(`graph/build.py`), the tensors of files that are not Keras' (`lite_weights.py`, `dino_weights.py`).
 
 Files: `<KERAS_HOME>/models/<weight_file>`. Imports no TensorFlow and no Keras. Units: `_bytes` bytes.
 """
@@ -24,6 +24,7 @@ import numpy as np
 from translearn_core.arrays import HEADER_LOCK
 from translearn_core.backbones.catalog import Backbone
 from translearn_core.backbones.lite_weights import read_lite_weights
+from translearn_core.backbones.weights_addresses import download_address
 from translearn_core.backbones.weights_check import has_hash, names_in, open_hdf5
 from translearn_core.backbones.weights_folder import weights_folder
 from translearn_core.config import load_configuration
@@ -68,14 +69,6 @@ def _in_distribution(name: str, file: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def weights_url(backbone: Backbone) -> str:
-    """Where the weights are downloaded from: Keras' address, or the configured mirror's."""
-    mirror = load_configuration().weights_url
-    if mirror and backbone.weight_url:
-        return f"{mirror.rstrip('/')}/{backbone.weight_file}"
-    return backbone.weight_url
-
-
 def are_ready(backbone: Backbone) -> bool:
     """Whether the weights are on this machine, as `weights_status` tells in words."""
     return bool(_size_bytes(weights_path(backbone)))
@@ -95,7 +88,8 @@ def weights_status(backbone: Backbone) -> WeightsStatus:
 
     Looks at the disk only, never at the network.
     """
-    path, url = weights_path(backbone), weights_url(backbone)
+    path = weights_path(backbone)
+    url = download_address(backbone.weight_url, backbone.weight_file)
     size_bytes = _size_bytes(path)
     if size_bytes:
         sentence = _("The weights of {title} are ready on this machine.").format(

@@ -1,7 +1,7 @@
 """Downloads files of weights: resumed where they broke off, verified before they get their names.
 
 Owns: `download_weights`, `reachable`, and `<weight_file>.part` and its lock while one is under way.
-Leaves to others: the address and the folder (`weights.py`), what a file must hold
+Leaves to others: the address (`weights_addresses.py`), the folder (`weights.py`), what a file must hold
 (`weights_check.py`). Units: `_bytes` bytes, `_s` seconds.
 """
 
@@ -23,7 +23,8 @@ from filelock import FileLock, Timeout
 
 from translearn_core.atomic import replace_file
 from translearn_core.backbones.catalog import Backbone
-from translearn_core.backbones.weights import manual_step, weights_path, weights_status, weights_url
+from translearn_core.backbones.weights import manual_step, weights_path, weights_status
+from translearn_core.backbones.weights_addresses import download_address
 from translearn_core.backbones.weights_check import CHUNK_BYTES, find_wrong_file
 from translearn_core.backbones.weights_folder import check_space, folder_errors
 from translearn_core.config import load_configuration
@@ -36,7 +37,7 @@ TIMEOUT_S = 20.0
 
 def reachable(backbone: Backbone, *, timeout_s: float = 3.0) -> bool:
     """Whether the server of the weights answers for this file. Asks the network; may take time."""
-    url = weights_url(backbone)
+    url = download_address(backbone.weight_url, backbone.weight_file)
     if not url or not load_configuration().allow_downloads:
         return False
     request = urllib.request.Request(url, method="HEAD")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAIN = "class"
 """As `datasets.tasks.MAIN`, which is not imported for `--help`."""
+EVERY_S = 0.5
+"""As `imaging.video.EVERY_S`, likewise."""
 MOST_EVERY_S = 3600
 _TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "labels": (
@@ -136,7 +138,7 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
                 metavar="SECONDS", help="Distance of two frames that are taken of a video in a zip."
             ),
         ],
-        0.5,
+        EVERY_S,
     ),
     "keep_positions": (
         Annotated[
@@ -247,7 +249,7 @@ def make_choices(
     names: str,
     page: str = "",
     channels: str = "",
-    every: float = 0.5,
+    every: float = EVERY_S,
     keep_positions: bool = False,
 ) -> ImportChoices:
     """The choices of an import from its options.

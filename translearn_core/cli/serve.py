@@ -13,6 +13,7 @@ from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import print_line
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
+from translearn_core.service.limits import Bounds
 
 if TYPE_CHECKING:
     from translearn_core.service.models import Models
@@ -42,15 +43,18 @@ def serve(
         list[str] | None,
         typer.Option(metavar="URL", help="Let scripts of web pages from URL ask; may be repeated."),
     ] = None,
-    max_mb: Annotated[int, typer.Option(min=1, help="Most megabytes of a request.")] = 64,
-    max_photos: Annotated[int, typer.Option(min=1, help="Most photos of a request.")] = 64,
+    max_mb: Annotated[int, typer.Option(min=1, help="Most megabytes of a request.")] = (
+        Bounds.body_bytes // 2**20
+    ),
+    max_photos: Annotated[int, typer.Option(min=1, help="Most photos of a request.")] = (
+        Bounds.photos
+    ),
 ) -> int:
     """Answer other programs over HTTP with trained models. Ends with Ctrl-C."""
     if keys is not None and is_open:
         raise SettingsError(_("`--keys` and `--open` exclude each other. Leave one out."))
     with kept(_("Nothing was served yet.")):
         from translearn_core.config import home
-        from translearn_core.service.guard import Bounds
         from translearn_core.service.models import name_folders
         from translearn_core.service.serving import Door, is_here, serve
 
@@ -65,8 +69,7 @@ def serve(
         door = Door(
             host=host, port=port, keys=keys, is_open=is_open, origins=tuple(allow_origin or ())
         )
-        most = max_mb * 2**20
-        bounds = Bounds(body_bytes=most, photos=max_photos, total_bytes=4 * most)
+        bounds = Bounds(body_bytes=max_mb * 2**20, photos=max_photos)
         serve(folders, door, bounds, ready=_tell)
     return 0
 

@@ -1,7 +1,7 @@
 """The settings of a run as command line options, and the checks before it begins.
 
 Owns: one option for each setting, and how options, presets and `--set` go together.
-Leaves to others: what the settings are (`settings.py`), which of them make sense together
+Leaves to others: what the settings are (`run_settings.py`), which of them make sense together
 (`recipe/resolve.py`).
 """
 
@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from translearn_core.cli.screen import Bar
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
-from translearn_core.settings import Settings, make_settings, setting_fields
+from translearn_core.run_settings import Settings, make_settings, setting_fields
 
 if TYPE_CHECKING:
     from translearn_core.recipe.resolve import ResolvedSettings

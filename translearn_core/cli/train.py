@@ -32,9 +32,9 @@ from translearn_core.errors import TransLearnError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _
 from translearn_core.reports import techniques_text
+from translearn_core.run_settings import Settings
 from translearn_core.runs import run_caveats
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_core.settings import Settings
 
 FOLLOW_S = 0.5
 """A run that another machine does is looked at so often."""

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from translearn_core.datasets.aspect_ratios import GIVEN_AWAY, ONE_SHAPE, find_shape, tell_shape
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.duplicates import MIN_SIMILARITY
 from translearn_core.datasets.manifest_checks import (
@@ -65,7 +66,6 @@ from translearn_core.datasets.manifest_checks import (
     tell_too_small,
     tell_torn_groups,
 )
-from translearn_core.datasets.shapes import GIVEN_AWAY, ONE_SHAPE, find_shape, tell_shape
 from translearn_core.i18n import N_, _
 
 BLURRED_DETAIL = 0.1

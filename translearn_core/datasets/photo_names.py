@@ -1,7 +1,8 @@
 """What the name of a file says: whether it may be a photo, or is hidden or metadata of a system.
 
-Owns: endings of photos, tables, archives and raw files, and the names of files and folders that programs
-make. Leaves to others: the bytes of a file (`imaging/kinds.py`), names of splits (`folder_words.py`).
+Owns: endings of tables, archives and raw files, and the names of files and folders that programs make.
+Leaves to others: the formats of photos, their endings and bytes (`imaging/kinds.py`), names of splits
+(`folder_words.py`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,9 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from translearn_core.i18n import _
+from translearn_core.imaging.kinds import PHOTO_ENDINGS
 
-PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib"}
-    | {".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"}
-)
+PHOTO_SUFFIXES = frozenset(PHOTO_ENDINGS)
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".json", ".jsonl"})
 ARCHIVE_SUFFIXES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 _RAW_SUFFIXES = frozenset(

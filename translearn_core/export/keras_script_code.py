@@ -16,12 +16,13 @@ from typing import Any
 
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.dino_weights import DEPTH
+from translearn_core.fitting.early_stopping import MIN_PATIENCE, PATIENCE_PARTS
 from translearn_core.fitting.head import REFIT_BELOW
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.imaging.square import BORDER
 from translearn_core.recipe import techniques
+from translearn_core.run_settings import Settings
 from translearn_core.runs.run_metrics import CalibrationMetrics, RunMetrics, TaskMetrics
-from translearn_core.settings import Settings
 from translearn_core.templates import render_block
 
 TEMPLATE = "script/train.py.j2"
@@ -159,6 +160,8 @@ def _values_of(facts: Facts, in_notebook: bool) -> dict[str, Any]:
         "weights_address": backbone.weight_url.rpartition("/")[0] if names_file else "",
         "own_weights": own_weights(backbone),
         "dino": {"depth": DEPTH, **dict(backbone.arguments)},
+        "least_patience": MIN_PATIENCE,
+        "patience_parts": PATIENCE_PARTS,
         "views": VIEWS,
         "border": BORDER,
         "temperature": (facts.metrics.calibration or CalibrationMetrics()).temperature,

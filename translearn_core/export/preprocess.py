@@ -12,10 +12,9 @@ import numpy as np
 
 from translearn_core.errors import PhotoError
 from translearn_core.imaging.decode import decode_photo
+from translearn_core.imaging.kinds import PHOTO_ENDINGS
 from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.imaging.square import Fit
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic")
 
 
 def find(place: Path) -> Iterator[tuple[Path, str]]:
@@ -37,7 +36,7 @@ def find(place: Path) -> Iterator[tuple[Path, str]]:
             path = Path(name, folder)
             if path.is_symlink():
                 found.append((path, "It is a link to a folder; such links are not followed."))
-            elif folder.lower().endswith(ENDINGS):
+            elif folder.lower().endswith(PHOTO_ENDINGS):
                 found.append((path, "It is a folder, not a photo."))
     yield from sorted(found)
 

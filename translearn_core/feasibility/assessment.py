@@ -23,7 +23,7 @@ from translearn_core.feasibility import report as check_report
 from translearn_core.feasibility.report import Report
 from translearn_core.feasibility.verdict import TITLES, Verdict
 from translearn_core.i18n import N_, _, ngettext
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 Level = Literal["cannot", "not_yet", "few", "look", "limits", "well", "unknown"]
 LEAST_TESTED = 20

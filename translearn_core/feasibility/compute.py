@@ -23,8 +23,8 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import Backbone
 from translearn_core.concurrency import FEW_CELLS, limit_blas
 from translearn_core.datasets import Dataset, Finding
+from translearn_core.datasets.aspect_ratios import choose_fit
 from translearn_core.datasets.duplicates import find_pairs
-from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import SourceError
 from translearn_core.evaluation import cross_validation, linear_probe, mirrors, projection
 from translearn_core.evaluation.caveats import list_names

@@ -26,9 +26,9 @@ from translearn_core.backbones.weights import weights_status
 from translearn_core.backbones.weights_check import content_hash
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.aspect_ratios import choose_fit
 from translearn_core.datasets.missing_photos import check_deleted
 from translearn_core.datasets.pending_stats import keep_facts, take_over_facts
-from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import costs
 from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder
@@ -48,7 +48,7 @@ from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.remote import PhotoFiles
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import SILENT, Monitor, PassProgress
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 POOLED, PIXELS = "pooled", "pixels"
 """Names of cuts that are no layers: the whole backbone's pooled features; the decoded photo."""
@@ -285,7 +285,7 @@ class Engines:
 
     def _build_prefix(self, cut: str) -> Any:
         from translearn_core.graph.assembly import split_at
-        from translearn_core.graph.cut_points import cut_points
+        from translearn_core.graph.walk import cut_points
 
         if self.network is None:
             self.network = self._look.build_network()

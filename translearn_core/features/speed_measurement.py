@@ -33,7 +33,7 @@ def measure_speed(backbone_name: str) -> None:
     """Measure and keep photos a second: through the frozen backbone, and training all of it."""
     from translearn_core.graph.assembly import split_at
     from translearn_core.graph.build import build_backbone
-    from translearn_core.graph.cut_points import cut_points
+    from translearn_core.graph.walk import cut_points
 
     backbone = get_backbone(backbone_name)
     size = backbone.default_size

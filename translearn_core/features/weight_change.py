@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from translearn_core.backbones.dino_weights import resize_positions
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_core.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

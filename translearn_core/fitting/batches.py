@@ -16,7 +16,7 @@ from translearn_core.arrays import Array
 from translearn_core.fitting.mixing import mix
 from translearn_core.fitting.subsets import Subset
 from translearn_core.imaging.augment import AugmentationPolicy, augment
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

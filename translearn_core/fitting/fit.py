@@ -1,9 +1,10 @@
 """Fits Keras models on cached features, and tells a monitor how it goes.
 
-Owns: the fit of one model (`fit`), what is told of it and how it is stopped, validation, and the
-answer to running out of memory.
+Owns: the fit of one model (`fit`), the Keras callback that validates and tells of it, and the answer to
+running out of memory.
 Leaves to others: which model on which features (`head.py`, `training/train.py`), batches of them
-(`batches.py`), the optimiser (`optimizer.py`).
+(`batches.py`), the optimiser (`optimizer.py`), the live figures (`live_figures.py`), when it stops early
+and which weights are kept (`early_stopping.py`).
 """
 
 from __future__ import annotations
@@ -23,26 +24,20 @@ from translearn_core.errors import TrainingError
 from translearn_core.evaluation.calibration import as_logits, calibrated_loss
 from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.batches import Batches
+from translearn_core.fitting.early_stopping import best_weights, tell_first_is_best
+from translearn_core.fitting.fit_spec import JUDGE_BATCH, FitSpec, Fitted, batches_together
+from translearn_core.fitting.live_figures import STOP_POLL_S, Telling
 from translearn_core.fitting.mixing import mixes
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule, restart
 from translearn_core.fitting.rates import rates_of
-from translearn_core.fitting.rules import (
-    JUDGE_BATCH,
-    STOP_POLL_S,
-    FitSpec,
-    Fitted,
-    Telling,
-    batches_together,
-)
 from translearn_core.fitting.subsets import Arrays, Subset, as_arrays, bytes_of, unrolled
 from translearn_core.graph.assembly import build_head
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 logger = logging.getLogger(__name__)
 
-CALIBRATED_LOSS = "val_loss_calibrated"
 _HOST = "CPU:0"
 """Batches are put together there, and only they go to a GPU."""
 STEPS_PER_CALL = 64
@@ -125,7 +120,7 @@ class _Fit:
             judge=judge if len(self._validation) else None,
             at_end=self._answer_validation if spec.keep_last else None,
         )
-        keeper = _best_weights(spec, len(self._validation) > 0)
+        keeper = best_weights(spec, validates=len(self._validation) > 0)
         callbacks = [told, keeper]
         rng = np.random.default_rng([spec.settings.seed, 1 if spec.is_head else 2])
         if self._as_arrays:
@@ -150,7 +145,12 @@ class _Fit:
             )
             self._model.fit(batches, epochs=spec.epochs, callbacks=callbacks, verbose=0)
         if keeper.best_epoch == 0:
-            told.telling.first_is_best(told.epochs_run, len(self._validation))
+            tell_first_is_best(
+                self._monitor,
+                spec,
+                epochs=told.epochs_run,
+                validation_photos=len(self._validation),
+            )
         return Fitted(epochs=told.epochs_run, last=told.last)
 
     @property
@@ -429,14 +429,4 @@ def is_out_of_memory(error: BaseException) -> bool:
         or "MemoryError" in text  # raised while a batch was made, and passed on by TensorFlow
         or "OOM when allocating" in text
         or "RESOURCE_EXHAUSTED" in text
-    )
-
-
-def _best_weights(spec: FitSpec, has_validation: bool) -> Any:
-    """Keeps the best weights, and ends early where the person did not forbid it."""
-    return keras.callbacks.EarlyStopping(
-        monitor=CALIBRATED_LOSS if has_validation else "loss",
-        mode="min",
-        patience=spec.patience(validates=has_validation),
-        restore_best_weights=True,
     )

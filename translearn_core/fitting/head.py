@@ -14,12 +14,12 @@ from typing import Any
 from translearn_core.evaluation.predictions import ValidationPredictions
 from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.fit_spec import FitSpec, Fitted
 from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Plan
-from translearn_core.fitting.rules import FitSpec, Fitted
 from translearn_core.fitting.subsets import Subset, class_weights
 from translearn_core.monitor import Monitor
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 ENOUGH_SAMPLES = 30_000
 LEAST_EPOCHS = 12

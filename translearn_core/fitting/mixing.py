@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from translearn_core.arrays import Array
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 
 def mixes(settings: Settings, *, spatial: bool) -> bool:

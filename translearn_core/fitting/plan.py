@@ -14,7 +14,7 @@ from typing import Any
 from translearn_core import datasets
 from translearn_core.config import Configuration, load_configuration
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.shapes import FitChoice
+from translearn_core.datasets.aspect_ratios import FitChoice
 from translearn_core.features.extractor import FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
 from translearn_core.graph.engine import prepare_device
@@ -25,8 +25,8 @@ from translearn_core.imaging.reading import set_reading
 from translearn_core.imaging.square import Fit
 from translearn_core.recipe.resolve import ResolvedSettings, resolve
 from translearn_core.recipe.techniques import plain_settings
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
-from translearn_core.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """All Keras graph code: from a backbone's pixels to probabilities, and to a file.
 
-Owns: walking a graph (`cut_points.py`), grouping it into blocks (`blocks.py`), building a backbone
+Owns: walking a graph (`walk.py`), grouping it into blocks (`block_boundaries.py`), building a backbone
 (`build.py`), cutting it and putting a model together (`assembly.py`), saving and loading
 (`saving.py`), and what the web process must know of a graph (`description.py`).
 Leaves to others: which backbones there are (`backbones/catalog.py`) and what a person chose

@@ -13,10 +13,10 @@ import keras
 
 from translearn_core.errors import SettingsError
 from translearn_core.graph.build import INPUT
-from translearn_core.graph.cut_points import cut_points, is_pixels, replay, walk_graph
 from translearn_core.graph.engine import apply_precision
+from translearn_core.graph.walk import cut_points, is_pixels, replay, walk_graph
 from translearn_core.i18n import _
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 OUTPUT = "probabilities"
 POOLING = "pooled"

@@ -19,12 +19,12 @@ from keras.src.utils.naming import to_snake_case
 
 from translearn_core.backbones import Backbone
 from translearn_core.graph.assembly import assemble, build_head, split_at
-from translearn_core.graph.blocks import find_blocks
+from translearn_core.graph.block_boundaries import find_blocks
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
-from translearn_core.graph.cut_points import Walk, cut_points, is_pixels, walk_graph
 from translearn_core.graph.keras_file import describe_model, described
 from translearn_core.graph.recorded import DEFAULTS, lay_out
-from translearn_core.settings import Settings
+from translearn_core.graph.walk import Walk, cut_points, is_pixels, walk_graph
+from translearn_core.run_settings import Settings
 
 
 def describe_backbone(backbone: Backbone, application: keras.Model | None = None) -> dict[str, Any]:
@@ -300,7 +300,7 @@ def record_saved(networks: Sequence[keras.Model], record: dict[str, Any]) -> dic
     Returns:
         None where the description does not follow from the record.
     """
-    described = [describe_saved(network) for network in networks]
+    described = [describe_saved(model_as_saved(network)) for network in networks]
     positions = {operation[1]: at for at, operation in enumerate(record["operations"])}
     layers = described[0]["config"]["layers"]
     order = [positions[layer["name"]] for layer in layers if layer["name"] in positions]
@@ -322,12 +322,16 @@ RECORDED_HEAD: tuple[list[int], float] = ([4, 3], 0.5)
 """Widths and dropout of the head that models are recorded with."""
 
 
-def describe_saved(network: keras.Model) -> Any:
-    """What `config.json` says of the model of a run with a backbone all of which is frozen."""
+def model_as_saved(network: keras.Model) -> keras.Model:
+    """The model that a run leaves of a backbone all of which is frozen; it shares the weights of `network`."""
     (hidden, classes), dropout = RECORDED_HEAD
     prefix, _suffix = split_at(network, cut_points(network)[-1])
     settings = Settings(head="hidden", hidden_units=hidden, dropout=dropout)
-    model = assemble(prefix, None, build_head(prefix.output_shape[-1], classes, settings))
+    return assemble(prefix, None, build_head(prefix.output_shape[-1], classes, settings))
+
+
+def describe_saved(model: keras.Model) -> Any:
+    """What `config.json` says of a model of `model_as_saved`."""
     return described(json.dumps(keras.saving.serialize_keras_object(model)))
 
 

@@ -1,7 +1,7 @@
 """Decoding: bytes -> verified -> upright -> RGB -> resized, with image statistics.
 
-Owns: which formats are read, the order of the steps from bytes to 8-bit RGB, the one way of
-resizing, and decoding many photos ahead of their consumer. Leaves to others: TIFFs that Pillow does
+Owns: the order of the steps from bytes to 8-bit RGB, the one way of resizing, and decoding many photos
+ahead of their consumer. Leaves to others: which formats are read (`kinds.py`), TIFFs that Pillow does
 not read (`tiff.py`), values of more than 8 bits (`reading.py`), colour profiles and transparency
 (`colour.py`), missing parts of a JPEG (`jpeg.py`) or a PNG (`png.py`), odd side data (`side_data.py`), memory
 (`budget.py`), refusals (`refusals.py`), what is measured on the way (`stats.py`).
@@ -34,7 +34,7 @@ from translearn_core.errors import MissingPhotoError, PhotoError, UnreachableErr
 from translearn_core.i18n import _, number
 from translearn_core.imaging import budget, jpeg, png, reading, tiff
 from translearn_core.imaging.colour import over_background, to_srgb
-from translearn_core.imaging.kinds import HEIF_BRANDS
+from translearn_core.imaging.kinds import HEIF_BRANDS, PHOTO_FORMATS
 from translearn_core.imaging.libtiff import decoding_errors
 from translearn_core.imaging.refusals import (
     damaged,
@@ -54,8 +54,6 @@ from translearn_core.limits import Limits
 
 DECODE_VERSION = 2
 """Part of every cache key: increased whenever the same bytes could give different pixels."""
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
 _ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -705,7 +703,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
 def _known_formats() -> list[str]:
     with _formats_lock:  # a thread must not see the readers while another one loads them
         Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
+    return [name for name in PHOTO_FORMATS if name in Image.OPEN]
 
 
 def _register_heif() -> None:

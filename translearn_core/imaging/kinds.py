@@ -1,7 +1,8 @@
 """Kinds of files, told from their first bytes.
 
-Owns: `kind_of`, `looks_like_photo`, and the names of kinds that are not read here.
-Leaves to others: whether a file is whole (`decode.py`), file names (`datasets/photo_names.py`).
+Owns: `PHOTO_FORMATS`, the table of what is read; `kind_of`, `looks_like_photo`, and the names of kinds
+that are not read here. Leaves to others: whether a file is whole (`decode.py`), file names
+(`datasets/photo_names.py`).
 """
 
 from __future__ import annotations
@@ -9,8 +10,20 @@ from __future__ import annotations
 HEAD_BYTES = 512
 """As many bytes from the start of a file tell its kind."""
 
-READ_KINDS = frozenset({"JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"})
-"""Kinds of photos that are read."""
+PHOTO_FORMATS: dict[str, tuple[str, ...]] = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "BMP": (".bmp", ".dib"),
+    "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif", ".hif"),
+}
+"""Formats of photos that are read, by Pillow's names and in the order in which its readers are tried,
+with the endings of their files. What begins a file of each stands below."""
+READ_KINDS = frozenset(PHOTO_FORMATS)
+PHOTO_ENDINGS = tuple(ending for endings in PHOTO_FORMATS.values() for ending in endings)
 
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")

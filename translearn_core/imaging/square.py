@@ -1,7 +1,7 @@
 """How a photo that is not square becomes the square that a network takes.
 
 Owns: `Fit`, `to_square`, and which shape of a photo is another one than those a model knows.
-Leaves to others: reading the photo (`decode.py`), which fit a run takes (`datasets/shapes.py`).
+Leaves to others: reading the photo (`decode.py`), which fit a run takes (`datasets/aspect_ratios.py`).
 
 - stretch: the whole photo, squeezed: a circle on a wide photo becomes an upright ellipse.
 - crop: the largest square in the middle; what lies beside it is lost.

@@ -24,11 +24,17 @@ from filelock import FileLock, Timeout
 
 from translearn_core.atomic import FULL
 from translearn_core.cluster.machine import machine_name
-from translearn_core.concurrency import LOW, PRIORITY_ATTEMPTS, lower_priority, periodically
+from translearn_core.concurrency import (
+    LOW,
+    LOWEST,
+    PRIORITY_ATTEMPTS,
+    lower_priority,
+    periodically,
+)
 from translearn_core.errors import InputError, StopRequestedError, TransLearnError
 from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch
-from translearn_core.jobs.queue import take_slot
+from translearn_core.jobs.queue import niceness_of, take_slot
 from translearn_core.jobs.runner import FORCED
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Job, JobState, Kind, Run, StateName, placement
@@ -380,7 +386,8 @@ def _force_stop_after(
             elif waited_s >= patience_s and not monitor.is_saving:
                 with suppress(OSError):
                     monitor.end_early()
-                _make_way(own_process)
+                if own_process:
+                    _make_way(monitor.kind)
         elif waited_s >= patience_s and own_process:
             early = monitor.kind in ("train", "search")
             _end_process(monitor, _(STOPPED_EARLY if early else STOPPED), tidy)
@@ -397,7 +404,7 @@ def _end_process(monitor: JobMonitor, reason: str, tidy: Callable[[], None]) -> 
     os._exit(0)
 
 
-def _make_way(own_process: bool) -> None:
-    """Let other work go first from now on."""
-    if own_process:
-        lower_priority(LOW, attempts=PRIORITY_ATTEMPTS)
+def _make_way(kind: Kind) -> None:
+    """Let other work go first from now on: one step below other jobs, for at the lowest priority beside
+    jobs at the usual one there might be no time to save within `SAVE_S`."""
+    lower_priority(LOWEST if niceness_of(kind) >= LOW else LOW, attempts=PRIORITY_ATTEMPTS)

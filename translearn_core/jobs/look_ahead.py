@@ -27,8 +27,8 @@ from translearn_core.graph.gpus import count_gpus
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.queue import order_of_all
 from translearn_core.jobs.runner import current_runner
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, JobConfig, JobState, Kind, list_jobs
-from translearn_core.settings import Settings
 
 if TYPE_CHECKING:
     from translearn_core.datasets import Dataset

@@ -35,6 +35,7 @@ from translearn_core.config import home, load_configuration
 from translearn_core.errors import RunError
 from translearn_core.graph.gpus import count_gpus, visible_gpus
 from translearn_core.runs import Job, Kind, Run, list_jobs
+from translearn_core.runs.job import is_listed, list_begun
 from translearn_core.runs.state import own_writes
 
 
@@ -189,6 +190,7 @@ class LiveJobs:
         self._spaces: dict[Job, Path] = {}
         self._served: dict[Path, float] = {}
         self._marks: list[int] = []
+        self._begun: list[Path] = []
         self._scanned_at = -RESCAN_S
 
     def waiting(self) -> list[Job]:
@@ -214,17 +216,24 @@ class LiveJobs:
         return Order(in_turn(waiting, self._served), running)
 
     def _scan(self) -> None:
-        """Look through the whole folders where that is due."""
+        """Look through the whole folders where that is due.
+
+        The time of a folder tells that a job was begun in it, and not that its config.json was written
+        later: what had none at the last look is looked at again.
+        """
         folders = sharing_order(self._folder)
         marks = [_mark_of(folder) for folder in folders]
         now = time.monotonic()
-        if marks == self._marks and now - self._scanned_at < RESCAN_S:
+        is_same = marks == self._marks and not any(map(is_listed, self._begun))
+        if is_same and now - self._scanned_at < RESCAN_S:
             return
         self._marks, self._scanned_at = marks, now
+        self._spaces, self._begun = {}, []
         with spaces.everywhere():
-            self._spaces = {
-                job: spaces.space_of(folder) for folder in folders for job in list_jobs(folder)
-            }
+            for folder in folders:
+                jobs, begun = list_begun(folder)
+                self._spaces |= dict.fromkeys(jobs, spaces.space_of(folder))
+                self._begun += begun
         self._jobs = list(self._spaces)
         self._served = {}  # by the jobs that are there, as every other process sees them
 

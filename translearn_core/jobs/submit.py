@@ -23,8 +23,8 @@ from translearn_core.i18n import _, ngettext
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.queue import ROOMS, announce, announced_jobs
 from translearn_core.jobs.runner import current_runner
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Job, JobState, Kind, Run, study
-from translearn_core.settings import Settings
 
 if TYPE_CHECKING:
     from translearn_core.datasets import Dataset

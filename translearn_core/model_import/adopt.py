@@ -35,9 +35,9 @@ from translearn_core.model_import.archive import MOST_BYTES, copy_entry, opened
 from translearn_core.model_import.inspect import MOST_SIDE, Candidate, check_classes, inspect_model
 from translearn_core.model_import.labels import Labels
 from translearn_core.model_import.provenance import Origin
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run, RunConfig, new_id
 from translearn_core.runs.model_files import write_hashes
-from translearn_core.settings import Settings
 
 Pixels = Literal["0..255", "0..1", "-1..1"]
 PIXELS: dict[Pixels, str] = {

@@ -33,11 +33,11 @@ from translearn_core.i18n import _, ngettext, number
 from translearn_core.prediction.compare_tasks import TaskComparison, compare_tasks, unshared_tasks
 from translearn_core.prediction.known_photos import Sources, sources_of
 from translearn_core.prediction.predict import predict
+from translearn_core.run_settings import setting_fields
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import display_name, read_notes
 from translearn_core.runs.predictions import read_predictions
 from translearn_core.runs.splits import RunSplit, recover_split
-from translearn_core.settings import setting_fields
 
 MOST_RUNS = 8
 LETTERS = "ABCDEFGH"

@@ -1,7 +1,7 @@
 """Presets: named sets of settings.
 
 Owns: the table of presets. A preset is a row; page, command line and docs read it.
-Leaves to others: the settings (`settings.py`).
+Leaves to others: the settings (`run_settings.py`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns: `TECHNIQUES` (a technique is a row here): its names, its settings, its source, and the settings
 that exclude it.
-Leaves to others: the settings (`settings.py`), the check of a run's settings (`resolve.py`), the
+Leaves to others: the settings (`run_settings.py`), the check of a run's settings (`resolve.py`), the
 computation (the room `techniques/`).
 """
 
@@ -14,7 +14,7 @@ from typing import Literal
 
 from translearn_core.backbones.freezing import FreezeChoice
 from translearn_core.i18n import N_, _
-from translearn_core.settings import Settings, setting_fields
+from translearn_core.run_settings import Settings, setting_fields
 
 Chapter = Literal["knowledge", "place", "labels", "safety"]
 

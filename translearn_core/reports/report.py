@@ -36,13 +36,13 @@ from translearn_core.i18n import _, language, ngettext, number, tag
 from translearn_core.palette import class_color
 from translearn_core.reports import charts as report_charts
 from translearn_core.reports import model_card_text
+from translearn_core.run_settings import setting_fields
 from translearn_core.runs import Run, run_caveats
 from translearn_core.runs.annotations import Notes, display_name, read_notes
 from translearn_core.runs.predictions import read_predictions, read_task_predictions
 from translearn_core.runs.run_metrics import HeadMetrics, RunMetrics, TaskMetrics
 from translearn_core.runs.splits import recover_split
 from translearn_core.runs.threshold import read_threshold, threshold_effect
-from translearn_core.settings import setting_fields
 from translearn_core.templates import render
 
 MOST_EXAMPLES = 12

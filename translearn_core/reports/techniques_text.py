@@ -13,8 +13,8 @@ from translearn_core.evaluation.caveats import list_names
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.recipe.techniques import in_use
+from translearn_core.run_settings import Settings
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_core.settings import Settings
 
 LIKELY_DIFFERENT = 0.1
 """Share of photos that two trainings usually answer differently; two deviations of the difference

@@ -35,6 +35,7 @@ from translearn_core.runs.state import (
     SCHEMA,
     WORKER,
     JobState,
+    count_own_write,
     detect_lost,
     is_held,
     process_of,
@@ -132,6 +133,7 @@ class Job(spaces.Folder):
         self.append_event("state", state="queued", stage="")
         # last: a folder without it is not listed
         write_atomically(self.folder / "config.json", config.model_dump_json(indent=1))
+        count_own_write()  # who looked in between has not seen it
 
     @property
     def state_path(self) -> Path:
@@ -226,13 +228,31 @@ class Job(spaces.Folder):
 
 def list_jobs(folder: Path) -> list[Job]:
     """The jobs in `folder`, unordered."""
+    return list_begun(folder)[0]
+
+
+def list_begun(folder: Path) -> tuple[list[Job], list[Path]]:
+    """The jobs in `folder`, and what lies beside them and may become one; unordered.
+
+    A job that is being made has no config.json yet (see `is_listed`).
+    """
     if not folder.is_dir():
-        return []
-    return [
-        Job(child)
-        for child in folder.iterdir()
-        if not child.name.startswith(".") and (child / "config.json").is_file()
-    ]
+        return [], []
+    jobs: list[Job] = []
+    others: list[Path] = []
+    for child in folder.iterdir():
+        if child.name.startswith("."):
+            continue
+        if is_listed(child):
+            jobs.append(Job(child))
+        else:
+            others.append(child)
+    return jobs, others
+
+
+def is_listed(folder: Path) -> bool:
+    """Whether a folder is that of a job whose making is complete."""
+    return (folder / "config.json").is_file()
 
 
 def unreadable(path: Path, error: Exception) -> RunError:

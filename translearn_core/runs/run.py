@@ -30,11 +30,11 @@ from translearn_core.config import home
 from translearn_core.errors import RunError, StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.square import Fit
+from translearn_core.run_settings import Settings
 from translearn_core.runs.file_cache import read_cached
 from translearn_core.runs.job import Job, JobConfig, Kind, unreadable
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.runs.state import SCHEMA
-from translearn_core.settings import Settings
 
 T = TypeVar("T")
 

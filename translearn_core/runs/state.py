@@ -156,17 +156,22 @@ def write_state(path: Path, state: JobState, *, durable: bool = True) -> None:
     Args:
         durable: as in `atomic.replace_file`; progress is written too often for it.
     """
-    global _own_writes
     write_atomically(path, state.model_dump_json(indent=1), durable=durable)
-    _own_writes += 1
+    count_own_write()
 
 
 _own_writes = 0
 
 
+def count_own_write() -> None:
+    """Note that this process has written what others list or read of a job."""
+    global _own_writes
+    _own_writes += 1
+
+
 def own_writes() -> int:
-    """How often this process has replaced a state file: by that, whoever keeps what was read can tell that
-    it is old. Two threads that write at the same moment may count as one."""
+    """How often this process has replaced a state file or listed a new job: by that, whoever keeps what
+    was read can tell that it is old. Two threads that write at the same moment may count as one."""
     return _own_writes
 
 

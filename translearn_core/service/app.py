@@ -32,7 +32,8 @@ from translearn_core.imaging.decode import processor_count
 from translearn_core.prediction.predict import Prediction
 from translearn_core.service import open_inference
 from translearn_core.service.figures import CONTENT_TYPE, Figures
-from translearn_core.service.guard import Bounds, Json, respond
+from translearn_core.service.guard import Json, respond
+from translearn_core.service.limits import Bounds
 from translearn_core.service.models import Asked, Models, Version
 from translearn_core.service.photo_requests import read_photos
 from translearn_core.service.refusals import RequestError

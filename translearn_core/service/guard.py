@@ -1,8 +1,9 @@
 """What every request passes before it reaches a path: who asks, and how much may be sent.
 
-Owns: `Guard`, an ASGI middleware: the name that the service is called by, the key of the client, the
-bounds on a body and on all bodies together, and the figures of a request.
-Leaves to others: what is in a body (`photo_requests.py`, `open_inference.py`), keys (`keys.py`).
+Owns: `Guard`, an ASGI middleware: the name that the service is called by, the key of the client, keeping
+the bounds on a body and on all bodies together, and the figures of a request.
+Leaves to others: how large these bounds are (`limits.py`), what is in a body (`photo_requests.py`,
+`open_inference.py`), keys (`keys.py`).
 
 Bounds: a body longer than `Bounds.body_bytes` gets 413. All bodies that are read or answered at a
 time take `Bounds.total_bytes` at most; a request that does not fit waits, the rest of its body unread.
@@ -18,7 +19,6 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi.responses import Response
@@ -27,6 +27,7 @@ from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
 from translearn_core.service.figures import Figures
 from translearn_core.service.keys import Keys
+from translearn_core.service.limits import DRAIN_BYTES, LEAST_HELD, Bounds
 from translearn_core.service.refusals import RequestError
 
 Scope = MutableMapping[str, Any]
@@ -35,33 +36,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-DRAIN_BYTES = 2**28
-"""What is read of a body that is too long, so that the client gets to read why."""
-LEAST_HELD = 2**20
-"""What a whole request counts at least: its pixels take memory, too."""
 OPEN_PATHS = ("/", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready")
 """What is answered without a key: nothing of it says anything about a model."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """Limits of requests.
-
-    Attributes:
-        body_bytes: of one request.
-        photos: of one request.
-        total_bytes: of all requests that are read or answered at a time.
-        idle_s: how long a client may send nothing.
-        body_s: how long a client may take for a body.
-        least_per_s: bytes a second of a body, on average after `idle_s`.
-    """
-
-    body_bytes: int = 64 * 2**20
-    photos: int = 64
-    total_bytes: int = 4 * 64 * 2**20
-    idle_s: float = 15.0
-    body_s: float = 120.0
-    least_per_s: float = 16 * 2**10
 
 
 class Guard:

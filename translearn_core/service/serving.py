@@ -23,8 +23,9 @@ from translearn_core.errors import InputError
 from translearn_core.i18n import _
 from translearn_core.service.app import make_app
 from translearn_core.service.figures import Figures
-from translearn_core.service.guard import App, Bounds, Guard
+from translearn_core.service.guard import App, Guard
 from translearn_core.service.keys import Keys
+from translearn_core.service.limits import Bounds
 from translearn_core.service.models import Models
 
 HERE = ("localhost", "127.0.0.1", "[::1]")

@@ -3,9 +3,10 @@
 Owns: the methods of adaptation on what a frozen backbone sees (`METHODS`), and the figures before
 and after. Every method ends in a head for the features of the target domain as they come out of the
 backbone, so that the saved model, its copies and exports need nothing else.
-Leaves to others: gathering the photos (`extra_samples.py`), what `auto` is made of and the evidence
-for it (`balanced_alignment.py`), balance (`evaluation/label_propagation.py`), re-estimated BatchNorm
-statistics (`adabn.py`), gradient reversal (`dann.py`), how heads are learned (`learning.py`).
+Leaves to others: gathering the photos (`extra_samples.py`), what `auto` is made of
+(`balanced_alignment.py`) and when it leaves the plain run (`when_to_adapt.py`), balance
+(`evaluation/label_propagation.py`), re-estimated BatchNorm statistics (`adabn.py`), gradient reversal
+(`dann.py`), how heads are learned (`learning.py`).
 
 Labels that the photos of the target domain may carry are used for `target_accuracy_*` only. How the
 constants were chosen, and what that means for the figures: docs/experiments/domain_adaptation.md.
@@ -38,13 +39,9 @@ from translearn_core.monitor import Monitor
 from translearn_core.runs.provenance import are_among, hashes_of
 from translearn_core.techniques.adabn import renormalise
 from translearn_core.techniques.balanced_alignment import (
-    LEAST_TOLD_APART,
-    AdaptationCheck,
     BalancedAlignment,
     Neighbourhood,
     average_answers,
-    judge_alignment,
-    tell_apart,
 )
 from translearn_core.techniques.base import Technique, Techniques, TrainingSet
 from translearn_core.techniques.extra_samples import (
@@ -53,9 +50,15 @@ from translearn_core.techniques.extra_samples import (
     with_extra_samples,
 )
 from translearn_core.techniques.learning import learn_head, seed
+from translearn_core.techniques.when_to_adapt import (
+    LEAST_TOLD_APART,
+    AdaptationCheck,
+    judge_alignment,
+    tell_apart,
+)
 
 if TYPE_CHECKING:
-    from translearn_core.fitting.rules import Fitted
+    from translearn_core.fitting.fit_spec import Fitted
 
 PENALTY = 3.0
 """Of the linear head that makes the first guesses, see `linear_probe.fit_heads`."""
@@ -511,7 +514,7 @@ class DomainAdversarial(_OnStandardised):
 
     def fit_head(self, head: Any, data: TrainingData, monitor: Monitor) -> Fitted | None:
         """See `Technique.fit_head`; its rounds are none of the run's epochs."""
-        from translearn_core.fitting.rules import Fitted
+        from translearn_core.fitting.fit_spec import Fitted
         from translearn_core.techniques.dann import train_reversed
 
         rows, sources = data.rows("train"), (data.pooled, *data.views_pooled)

@@ -20,7 +20,7 @@ from translearn_core.fitting.plan import Network, Plan
 from translearn_core.monitor import Monitor
 
 if TYPE_CHECKING:
-    from translearn_core.fitting.rules import Fitted
+    from translearn_core.fitting.fit_spec import Fitted
 
 
 @dataclass(frozen=True, kw_only=True)

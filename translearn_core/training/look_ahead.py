@@ -13,7 +13,7 @@ from translearn_core.features.extractor import POOLED, FeatureExtractor
 from translearn_core.imaging.reading import set_reading
 from translearn_core.monitor import Monitor
 from translearn_core.recipe.resolve import resolve
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 
 
 def look_ahead(folder: Path, monitor: Monitor) -> None:

@@ -24,7 +24,7 @@ from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.atomic import write_atomically, write_parquet
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.shapes import known_range
+from translearn_core.datasets.aspect_ratios import known_range
 from translearn_core.datasets.tasks import attributes_of
 from translearn_core.errors import PhotoError, RunError, TransLearnError
 from translearn_core.evaluation.dense_head import DenseHead

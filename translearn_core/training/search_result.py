@@ -19,10 +19,10 @@ from translearn_core.evaluation.metrics import paired_gain
 from translearn_core.evaluation.significance import mcnemar
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
 from translearn_core.runs.predictions import read_predictions
 from translearn_core.runs.study import StudyResult
-from translearn_core.settings import Settings
 from translearn_core.training.search_scoring import Search
 
 

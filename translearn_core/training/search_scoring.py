@@ -20,8 +20,8 @@ from translearn_core.evaluation.linear_probe import log_loss
 from translearn_core.fitting.data import TrainingData, gather_training_data
 from translearn_core.fitting.plan import Plan, make_plan
 from translearn_core.monitor import Monitor
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
-from translearn_core.settings import Settings
 from translearn_core.training.save import Clock
 from translearn_core.training.search_space import Space
 from translearn_core.training.train import learn

@@ -14,7 +14,7 @@ from translearn_core.backbones import Backbone, freezing
 from translearn_core.backbones.weights import weights_status
 from translearn_core.features import costs
 from translearn_core.fitting.plan import Plan
-from translearn_core.settings import Settings, make_settings
+from translearn_core.run_settings import Settings, make_settings
 from translearn_core.training.train import OPERATIONS_PER_S
 
 MOST_BACKBONES = 4

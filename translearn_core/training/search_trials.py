@@ -20,8 +20,8 @@ import numpy as np
 
 from translearn_core.errors import StopRequestedError
 from translearn_core.monitor import Monitor
+from translearn_core.run_settings import Settings
 from translearn_core.runs import study as study_files
-from translearn_core.settings import Settings
 from translearn_core.training.search_scoring import Score, Search
 
 MOST_TRIED = 200

@@ -220,7 +220,7 @@ def _fine_tune(
 ) -> int:
     """Train the unfrozen part and the head together, from where the head stopped; the epochs."""
     from translearn_core.fitting.fit import fit
-    from translearn_core.fitting.rules import FitSpec
+    from translearn_core.fitting.fit_spec import FitSpec
     from translearn_core.graph.assembly import set_trainable
 
     _prefix, suffix = network.parts

@@ -1,7 +1,8 @@
 """The camera with what belongs to it on a page: recording classes of a data set, live answers of a run.
 
 Owns: what the element is told of data set and run, and running the page again when photos have come.
-Leaves to others: the element (`element.py`), what it asks for (`requests.py`), the rest of the page.
+Leaves to others: the element (`element.py`), what it asks for (`requests.py`), how many frames a second
+(`frame_rates.py`), the rest of the page.
 
 The element is a fragment: frames and live answers run nothing else of the page.
 """
@@ -20,15 +21,11 @@ from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
 from translearn_ui.camera import element
+from translearn_ui.camera.frame_rates import PILE_RATE, RATE, RATES
 from translearn_ui.camera.requests import Desk
-from translearn_ui.components import class_colors, explanation_view, format
+from translearn_ui.components import class_marks, explanation_view, format
 from translearn_ui.shell import frame
 
-RATES = (2, 4, 8, 12)
-RATE = 8
-"""Photos per second."""
-PILE_RATE = 2
-"""Of unsorted photos, which are looked at one by one later."""
 MOST_CLASSES = 12
 """More are not shown side by side unless they are chosen."""
 LEAST_CLASSES = 2
@@ -131,7 +128,7 @@ def _card_colors(dataset: Dataset | None, names: list[str]) -> list[str]:
     """The colours of the cards: of the classes as they are, then those that come next."""
     known = dataset.class_places if dataset is not None else {}
     coming = [f"{number}" for number in range(len(palette.CLASS_COLORS))]
-    return list(class_colors.colors(places_of(known, [*names, *coming])).values())
+    return list(class_marks.colors(places_of(known, [*names, *coming])).values())
 
 
 def _pile(dataset: Dataset | None) -> dict[str, Any]:
@@ -153,7 +150,7 @@ def _live(run: Run, *, keeps: bool) -> dict[str, Any]:
     return {
         "run": run.id,
         "classes": list(run.labels),
-        "colors": list(class_colors.colors(class_colors.of_run(run)).values()),
+        "colors": list(class_marks.colors(class_marks.of_run(run)).values()),
         "sure_from": read_threshold(run.folder).sure_from,
         "into": keeps,
         "is_here": is_here,

@@ -9,6 +9,7 @@ from translearn_core import people, spaces
 from translearn_core.i18n import _, ngettext
 from translearn_core.jobs import activity
 from translearn_core.people import Person
+from translearn_ui.classroom.tiles import EVERY_S
 from translearn_ui.components import dialogs
 from translearn_ui.shell import frame, signed_in
 
@@ -31,8 +32,8 @@ def show() -> None:
         if st.button(_("Open this space"), key="class_open", icon=":material/visibility:"):
             signed_in.visit(person.folder)
             frame.go("work")
-        if st.button(_("Stop the training"), key="class_stop", icon=":material/stop_circle:"):
-            _stop(person)
+        with st.container(width="content"):
+            _show_stop(person)
         if st.button(_("New PIN"), key="class_pin", icon=":material/key:"):
             _show_pin(person, people.reset_pin(person.id))
         with st.popover(_("Rename"), icon=":material/edit:"):
@@ -50,13 +51,23 @@ def show() -> None:
             )
 
 
-def _stop(person: Person) -> None:
+@st.fragment(run_every=EVERY_S)
+def _show_stop(person: Person) -> None:
+    """The button that ends what the chosen pupil is at; it waits until there is something."""
+    signed_in.require_teacher()
     found = activity.doing_in(person.folder)
-    if found is None or not found.state.is_live:
-        st.toast(_("This pupil has nothing running or waiting."), icon=":material/info:")
-        return
-    found.run.request_stop()
-    st.toast(_("It stops in a moment."), icon=":material/stop_circle:")
+    is_live = found is not None and found.state.is_live
+    pressed = st.button(
+        _("Stop the training"),
+        key="class_stop",
+        icon=":material/stop_circle:",
+        disabled=not is_live,
+        help=None if is_live else _("This pupil has nothing running or waiting."),
+    )
+    if pressed and found is not None and is_live:
+        with frame.errors_shown():
+            found.run.request_stop()
+            st.toast(_("It stops in a moment."), icon=":material/stop_circle:")
 
 
 def _show_pin(person: Person, pin: str) -> None:

@@ -18,7 +18,7 @@ _MB = 10**6
 _WORDS = {
     "photos": N_("Photos"),
     "space_bytes": N_("Room in MB"),
-    "runs": N_("Runs that are kept"),
+    "runs": N_("Trainings that are kept"),
     "waiting": N_("Places in the queue"),
 }
 
@@ -45,7 +45,7 @@ def show() -> None:
                 key=f"limit_{name}_{chosen}_{now[name]}",
             )
             given[name] = now[name] if value == now[name] // unit else int(value) * unit
-        if st.button(_("Make it so"), key="limits_set"):
+        if st.button(_("Save"), key="limits_set"):
             _choose({name: one for name, one in given.items() if one != usual[name]}, space)
         if given != usual and st.button(_("As usual again"), key="limits_usual", type="tertiary"):
             _choose({}, space)

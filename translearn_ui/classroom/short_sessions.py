@@ -70,8 +70,13 @@ def collect_garbage() -> None:
 
 
 def give_memory_back() -> None:
-    """Collect garbage, and let the system have the memory that is free, where it is known how."""
+    """Collect garbage, and let the system have the memory that is free, where it is known how. What was
+    set aside with modules (`start.set_modules_aside`) may have been of pages that are closed now."""
+    is_set_aside = gc.get_freeze_count() > 0
+    gc.unfreeze()
     gc.collect()
+    if is_set_aside:
+        gc.freeze()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another library of C
             ctypes.CDLL(None).malloc_trim(0)

@@ -21,10 +21,10 @@ from translearn_core.datasets.file_names import natural_key
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, ngettext, number
 from translearn_core.reports.curve_geometry import curves_of
-from translearn_core.settings import setting_fields
+from translearn_core.run_settings import setting_fields
 from translearn_ui.components import (
     charts,
-    class_colors,
+    class_marks,
     format,
     matrix_view,
     run_text,
@@ -306,7 +306,7 @@ def show_matrices(comparison: Comparison) -> None:
     labels = [f"label_{index}" for index in range(len(comparison.runs))]
     names = sorted({*photos["truth"], *photos[labels].to_numpy().ravel()}, key=natural_key)
     at = {name: place for place, name in enumerate(names)}
-    places = class_colors.of_classes(comparison.runs[0].run.config.dataset, names)
+    places = class_marks.of_classes(comparison.runs[0].run.config.dataset, names)
     with st.grid(min_column_width=360, gap="medium") as grid:
         for one, label in zip(comparison.runs, labels, strict=True):
             counts = np.zeros((len(names), len(names)), int)

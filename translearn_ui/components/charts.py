@@ -328,7 +328,7 @@ def confusion_matrix(
 
     Args:
         counts: rows are the truth, columns the answer, in the order of `names`.
-        marks: of each class, what stands before its name (`class_colors.mark_text`).
+        marks: of each class, what stands before its name (`class_marks.mark_text`).
         chosen: truth and answer of the cell that is outlined.
     """
     n = len(names)

@@ -43,7 +43,7 @@ def show(run: Run, source: Path | bytes, *, key: str, name: str) -> None:
         explanation = _explanation(run, source)
     see, like = st.columns([1.1, 1], gap="medium")
     with see, frame.errors_shown():
-        _show_heat(run, explanation, key, name)
+        _show_heat(run, explanation, key, name, of=_mark_of(source))
     with like, frame.errors_shown():
         _show_similar(run, explanation, key)
 
@@ -84,7 +84,12 @@ def _once(name: str, make: Callable[[], Any]) -> Any:
     return kept[name]
 
 
-def _show_heat(run: Run, explanation: Explanation, key: str, name: str) -> None:
+def _show_heat(run: Run, explanation: Explanation, key: str, name: str, *, of: str) -> None:
+    """The photo under its heat map, and what is asked of it.
+
+    Args:
+        of: tells the photo from others: each begins with the evidence for its own answer.
+    """
     picture_box = st.container(key=f"{key}_picture")
     classes = run.labels
     shares = explanation.probabilities
@@ -94,7 +99,7 @@ def _show_heat(run: Run, explanation: Explanation, key: str, name: str) -> None:
             _("Evidence for"),
             ranked,
             format_func=lambda index: f"{classes[index]} · {format.percent(float(shares[index]))}",
-            key=f"{key}_class",
+            key=f"{key}_class_{hashlib.sha256(of.encode()).hexdigest()[:12]}",
         )
         opacity = st.slider(
             _("Strength of the colours"),

@@ -16,7 +16,7 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
-from translearn_ui.components import class_colors
+from translearn_ui.components import class_marks
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell.frame import plain
 
@@ -60,14 +60,14 @@ def _show_grid(
 ) -> None:
     paths = [str(path) for path in rows["path"]]
     thumbnails = [_workers.submit(dataset.thumbnail, path) for path in paths]
-    places = class_colors.of_dataset(dataset) if named else {}
+    places = class_marks.of_dataset(dataset) if named else {}
     with st.container(key=f"gallery_{key}"), st.grid(min_column_width=104, gap="xsmall") as grid:
         for row, path, thumbnail in zip(rows.itertuples(), paths, thumbnails, strict=True):
             file = str(row.file)
             with grid.cell():
                 try:
                     name = str(row.class_name)
-                    mark = class_colors.mark_markdown(places[name]) if name in places else ""
+                    mark = class_marks.mark_markdown(places[name]) if name in places else ""
                     caption = f"{mark} {plain(name)}" if named else ""
                     show_photo(thumbnail.result(), file=file, class_name=name, caption=caption)
                 except (TransLearnError, OSError):

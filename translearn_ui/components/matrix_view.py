@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from translearn_core.i18n import _
-from translearn_ui.components import charts, class_colors
+from translearn_ui.components import charts, class_marks
 
 Cell = tuple[str, str]
 """Truth and answer."""
@@ -48,7 +48,7 @@ def show(
             charts.confusion_matrix,
             counts,
             names,
-            marks=[class_colors.mark_text(places[name]) for name in names],
+            marks=[class_marks.mark_text(places[name]) for name in names],
             chosen=chosen,
         ),
         key=key,

@@ -158,7 +158,7 @@ def edit_notes(run: Run) -> None:
                 placeholder=_("What was tried, and what came of it"),
                 key=f"notes_note_{run.id}",
             )
-            if st.form_submit_button(_("Keep"), type="primary", key="notes_go"):
+            if st.form_submit_button(_("Save"), type="primary", key="notes_go"):
                 write_notes(run, name=name, tags=chosen, note=note)
                 st.rerun()
 

@@ -17,7 +17,7 @@ import streamlit as st
 from translearn_core import backbones
 from translearn_core.backbones import Backbone, freezing
 from translearn_core.backbones.default import default_backbone
-from translearn_core.settings import setting_fields
+from translearn_core.run_settings import setting_fields
 from translearn_ui.components import setting_words
 
 BACKBONE_KEY = "set_backbone"

@@ -10,9 +10,9 @@ from translearn_core import jobs
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, ngettext
 from translearn_core.recipe import resolve
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run, run_caveats
 from translearn_core.runs.run_metrics import AdaptationMetrics, RunMetrics
-from translearn_core.settings import Settings
 from translearn_ui.components import format
 
 

@@ -17,8 +17,8 @@ from translearn_core import datasets
 from translearn_core.config import home
 from translearn_core.errors import RunError
 from translearn_core.i18n import N_, _
+from translearn_core.run_settings import setting_fields
 from translearn_core.runs import Run
-from translearn_core.settings import setting_fields
 from translearn_ui.components import format, run_picker
 
 CHOICES: dict[str, str] = {

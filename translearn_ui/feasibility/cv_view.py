@@ -19,7 +19,7 @@ from translearn_core.feasibility import report as check_report
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import ConfusedPair, Report
 from translearn_core.i18n import _, ngettext, number
-from translearn_ui.components import charts, class_colors, format, matrix_view, scroll, tables
+from translearn_ui.components import charts, class_marks, format, matrix_view, scroll, tables
 from translearn_ui.components.paging import page_of
 from translearn_ui.feasibility import findings_view, photo_actions
 from translearn_ui.shell import frame
@@ -58,7 +58,7 @@ def _show_matrix(dataset: Dataset, report: Report, assessed: pd.DataFrame) -> No
         matrix_view.show(
             report.confusion,
             report.classes,
-            places=class_colors.of_classes(dataset.folder, report.classes),
+            places=class_marks.of_classes(dataset.folder, report.classes),
             key="feasible_matrix",
             chosen=cell,
             on_cell=_take_cell,

@@ -18,7 +18,7 @@ import streamlit as st
 
 from translearn_core.feasibility.label_errors import strength_of
 from translearn_core.i18n import N_, _, ngettext
-from translearn_ui.components import charts, class_colors
+from translearn_ui.components import charts, class_marks
 from translearn_ui.feasibility import findings_view, map_pictures, photo_actions
 from translearn_ui.shell import frame
 
@@ -68,7 +68,7 @@ def _show_part(dataset: Dataset, assessed: pd.DataFrame) -> None:
         charts.show(
             figure(
                 table,
-                class_colors.of_classes(
+                class_marks.of_classes(
                     dataset.folder, sorted(set(assessed["class_name"]), key=natural_key)
                 ),
                 rows,
@@ -182,8 +182,8 @@ def _add_class(
         for path, answer, right in zip(own["path"], own["answer"], own["correct"], strict=True)
     ]
     marker = {
-        "color": class_colors.color_of(place),
-        "symbol": class_colors.shape_of(place).symbol,
+        "color": class_marks.color_of(place),
+        "symbol": class_marks.shape_of(place).symbol,
         "size": size,
         "opacity": shown,
         "line": {"width": 0.5, "color": "rgba(255,255,255,0.55)"},

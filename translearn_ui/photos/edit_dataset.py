@@ -139,6 +139,7 @@ def _merge_class(dataset: Dataset, name: str) -> None:
                 _("Its photos go to"),
                 [other for other in dataset.classes if other != name],
                 index=None,
+                placeholder=_("Choose a class"),
                 key=f"merge_{name}",
             )
             if st.button(_("Merge"), type="primary", key="merge_go", disabled=not into) and into:

@@ -8,7 +8,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.feasibility.assessment import Assessment
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import charts, class_colors, tables, verdict_note
+from translearn_ui.components import charts, class_marks, tables, verdict_note
 from translearn_ui.photos import edit_dataset, groups, stack_choice
 from translearn_ui.shell import frame
 
@@ -45,7 +45,7 @@ def _show_counts(dataset: Dataset) -> None:
                 charts.drawing(
                     charts.counts_chart,
                     dataset.counts,
-                    colors=class_colors.colors(class_colors.of_dataset(dataset)),
+                    colors=class_marks.colors(class_marks.of_dataset(dataset)),
                 ),
                 key="counts",
                 alt=_("Photos in each class: {counts}").format(

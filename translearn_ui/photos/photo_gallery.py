@@ -8,7 +8,7 @@ import streamlit as st
 
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _
-from translearn_ui.components import class_colors, gallery
+from translearn_ui.components import class_marks, gallery
 from translearn_ui.photos import edit_dataset
 from translearn_ui.shell import frame
 
@@ -62,8 +62,8 @@ def _choose_class(dataset: Dataset) -> str:
             label_visibility="collapsed",
             persist_state="session",
         )
-    places = class_colors.of_dataset(dataset)
-    class_colors.mark_options("class", [places.get(name) for name in options])
+    places = class_marks.of_dataset(dataset)
+    class_marks.mark_options("class", [places.get(name) for name in options])
     return st.pills(
         _("Class"),
         options,

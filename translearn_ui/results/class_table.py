@@ -10,13 +10,13 @@ from translearn_core.evaluation.metrics import wilson_interval
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
 from translearn_core.runs.run_metrics import ClassMetrics, RunMetrics
-from translearn_ui.components import class_colors, format
+from translearn_ui.components import class_marks, format
 
 
 def show(run: Run, metrics: RunMetrics) -> None:
     """Each class in words and numbers, the weakest first."""
     st.header(_("Class by class"), anchor=False)
-    places = class_colors.of_classes(run.config.dataset, metrics.classes)
+    places = class_marks.of_classes(run.config.dataset, metrics.classes)
     weakest_first = sorted(metrics.per_class, key=lambda row: row.recall or 0.0)
     known = metrics.test_accuracy is not None
     rows = "".join(class_row_html(row, places[row.name], shares=known) for row in weakest_first)
@@ -42,7 +42,7 @@ def class_row_html(row: ClassMetrics, place: int, *, shares: bool = True) -> str
         place: of its colour.
         shares: whether shares may be shown; without, their counts stand instead.
     """
-    color = class_colors.color_of(place)
+    color = class_marks.color_of(place)
     cells = ""
     for share, of in (
         (row.recall, row.n_test),
@@ -62,7 +62,7 @@ def class_row_html(row: ClassMetrics, place: int, *, shares: bool = True) -> str
             f'<i style="width:{100 * share:.0f}%;background:{color}"></i></div></td>'
         )
     return (
-        f'<tr><th scope="row">{class_colors.mark_html(place)}{escape(row.name)}</th>{cells}'
+        f'<tr><th scope="row">{class_marks.mark_html(place)}{escape(row.name)}</th>{cells}'
         f'<td class="what">{escape(class_sentence(row))}</td></tr>'
     )
 

@@ -12,7 +12,7 @@ import streamlit as st
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_ui.components import charts, class_colors, matrix_view, scroll
+from translearn_ui.components import charts, class_marks, matrix_view, scroll
 from translearn_ui.results import photo_browser
 from translearn_ui.shell import frame
 
@@ -54,7 +54,7 @@ def _show_matrix(run: Run, metrics: RunMetrics, choice: photo_browser.Choice) ->
     matrix_view.show(
         counts,
         names,
-        places=class_colors.of_classes(run.config.dataset, names),
+        places=class_marks.of_classes(run.config.dataset, names),
         key="results_matrix",
         chosen=choice.cell,
         on_cell=_take_cell,

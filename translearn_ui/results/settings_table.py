@@ -6,9 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from translearn_core.i18n import _
+from translearn_core.run_settings import setting_fields
 from translearn_core.runs import Run
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_core.settings import setting_fields
 from translearn_ui.components import format, run_text, setting_words, tables
 
 

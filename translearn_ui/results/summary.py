@@ -78,9 +78,9 @@ def show_why(metrics: RunMetrics) -> None:
     with st.popover(_("why?"), type="tertiary", key="why_interval"):
         st.markdown(
             _(
-                "These {n} photos were held out from training and model selection (test set), so "
-                "the estimate is unbiased. With other {n} photos it would come out a little "
-                "differently; the span says how much (95 % confidence interval, Wilson)."
+                "The model never saw these {n} photos while it learned (test set), so the figure "
+                "is fair. Another {n} photos would give a slightly different one; the band says "
+                "by how much (Wilson's 95 % confidence interval)."
             ).format(n=metrics.n_test)
         )
 

@@ -14,8 +14,8 @@ import streamlit as st
 from translearn_core.i18n import _
 from translearn_core.reports import techniques_text
 from translearn_core.reports.techniques_text import Row
+from translearn_core.run_settings import Settings
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_core.settings import Settings
 from translearn_ui.components import format
 from translearn_ui.shell import frame
 

@@ -9,9 +9,9 @@ import streamlit as st
 
 from translearn_core import datasets, jobs
 from translearn_core.i18n import _
+from translearn_core.run_settings import make_settings
 from translearn_core.runs import Run, study
 from translearn_core.runs.study import StudyResult
-from translearn_core.settings import make_settings
 from translearn_ui.search import study_choice, trials_view
 from translearn_ui.shell import frame
 

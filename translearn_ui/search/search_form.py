@@ -8,8 +8,8 @@ from translearn_core import jobs
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _
 from translearn_core.jobs import create_study
+from translearn_core.run_settings import Settings
 from translearn_core.runs import LIVE_STATES, Run, delete_run, study
-from translearn_core.settings import Settings
 from translearn_ui.components import format
 from translearn_ui.search import study_choice
 from translearn_ui.shell import frame

@@ -50,8 +50,8 @@ def _follow(run: Run) -> None:
         if state.state == "queued":
             queue_line.show(run)
         _show_time(run, state.started_at)
+        _show_stop(run)  # above the table, which grows
         trials_view.show(run, trials)
-        _show_stop(run)
 
 
 def _show_time(run: Run, started_at: float) -> None:

@@ -12,8 +12,8 @@ import streamlit as st
 from translearn_core import backbones, palette
 from translearn_core.i18n import _
 from translearn_core.reports.curve_geometry import zoomed_share_axis
+from translearn_core.run_settings import Settings, setting_fields
 from translearn_core.runs import LIVE_STATES, Run
-from translearn_core.settings import Settings, setting_fields
 from translearn_ui.components import charts, format, live_curves, setting_words
 from translearn_ui.shell import frame
 
@@ -113,7 +113,8 @@ def _in_words(changed: dict[str, Any], default: Settings) -> str:
     """A trial's settings, as Markdown: the backbone, and what else differs from the default."""
     title = backbone_title(changed.get("backbone", default.backbone))
     what = difference(changed) if changed else _("recommended")
-    return f"**{frame.plain(title)}**" + (f" · {frame.plain(what)}" if what else "")
+    rest = f" · {frame.unbroken(frame.plain(what))}" if what else ""
+    return f"**{frame.plain(title)}**{rest}"
 
 
 def difference(settings: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.sorting.session import Estimate, Question, Sorting
-from translearn_ui.components import class_colors, gallery
+from translearn_ui.components import class_marks, gallery
 from translearn_ui.shell import frame
 from translearn_ui.sorting import strip
 from translearn_ui.sorting import ticked as ticked_row
@@ -127,23 +127,8 @@ def _show_accept(sorting: Sorting) -> None:
                 waiting,
             ).format(n=waiting)
         )
-    places = class_colors.of_dataset(sorting.dataset)
-    class_colors.mark_options("sort_look_at", list(places.values()))
-    name = st.pills(
-        _("Look at those of"),
-        list(places),
-        format_func=frame.plain,
-        key="sort_look_at",
-    )
-    if name:
-        likely = sorting.proposed(str(name), bar=bar / 100)
-        paths = [one.path for one in likely]
-        key = f"sort_wrong_{sorting.dataset.id}_{name}"
-        ticked = strip.show(sorting.dataset, sorting.rows(paths), key=key, dropped=None)
-        if wrong := [path for path in ticked if path in paths]:
-            ticked_row.show(sorting, wrong, key=key, stay=False)
-        else:
-            st.caption(_("Press those that are wrong, then say what they are."))
+    if estimate.photos:
+        _show_proposed(sorting, bar / 100)
     if st.button(
         ngettext("Accept {n:,} photo", "Accept {n:,} photos", estimate.photos).format(
             n=estimate.photos
@@ -154,6 +139,34 @@ def _show_accept(sorting: Sorting) -> None:
     ):
         sorting.accept(bar / 100)
         st.rerun()
+
+
+def _show_proposed(sorting: Sorting, bar: float) -> None:
+    """The photos that would go to a class, with a way to say which of them are wrong.
+
+    Args:
+        bar: the least confidence of a proposal, in [0, 1].
+    """
+    places = class_marks.of_dataset(sorting.dataset)
+    class_marks.mark_options("sort_look_at", list(places.values()))
+    name = st.pills(
+        _("Look at those of"),
+        list(places),
+        format_func=frame.plain,
+        key="sort_look_at",
+    )
+    if not name:
+        return
+    paths = [one.path for one in sorting.proposed(str(name), bar=bar)]
+    if not paths:
+        st.caption(_("There are no such photos."))
+        return
+    key = f"sort_wrong_{sorting.dataset.id}_{name}"
+    ticked = strip.show(sorting.dataset, sorting.rows(paths), key=key, dropped=None)
+    if wrong := [path for path in ticked if path in paths]:
+        ticked_row.show(sorting, wrong, key=key, stay=False)
+    else:
+        st.caption(_("Press those that are wrong, then say what they are."))
 
 
 def _sentence(estimate: Estimate) -> str:

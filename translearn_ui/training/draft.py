@@ -16,7 +16,7 @@ import streamlit as st
 
 from translearn_core import runs
 from translearn_core.errors import TransLearnError
-from translearn_core.settings import make_settings, setting_fields
+from translearn_core.run_settings import make_settings, setting_fields
 from translearn_ui.components import run_setup
 from translearn_ui.training import unlabelled_photos
 

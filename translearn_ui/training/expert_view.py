@@ -6,7 +6,7 @@ import streamlit as st
 
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _
-from translearn_ui.components import class_colors, run_setup
+from translearn_ui.components import class_marks, run_setup
 from translearn_ui.shell import frame
 from translearn_ui.training import (
     backbone_choice,
@@ -52,7 +52,7 @@ def show(dataset: Dataset) -> str:
         n_train=round(n * kept),
         n_photos=n,
         photo=before_training.first_thumbnail(dataset),
-        places=list(class_colors.of_dataset(dataset).values()),
+        places=list(class_marks.of_dataset(dataset).values()),
     )
     more_settings.show(dataset, backbone, freeze)
     task_heads_form.show(dataset)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.shapes import choose_fit, known_range, ratios
+from translearn_core.datasets.aspect_ratios import choose_fit, known_range, ratios
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_core.imaging.reading import parse_reading
@@ -26,8 +26,8 @@ def show(dataset: Dataset) -> None:
     """The least square photo in each way, and what Automatic takes for these photos."""
     shapes = ratios(dataset)
     known = known_range(shapes)
-    if known is None:
-        return
+    if known is None or all(round(end, 2) == 1 for end in known):
+        return  # square photos come out alike in every way
     farthest = str(shapes.where(shapes >= 1, 1 / shapes).idxmax())
     path = str(dataset.photo_path(farthest))
     with st.container(horizontal=True, key="fits", gap="small"):

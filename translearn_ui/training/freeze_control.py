@@ -23,7 +23,7 @@ from translearn_core.errors import SettingsError
 from translearn_core.features import costs
 from translearn_core.i18n import _, ngettext
 from translearn_core.recipe import techniques
-from translearn_ui.components import class_colors, format, run_setup
+from translearn_ui.components import class_marks, format, run_setup
 from translearn_ui.shell import frame
 from translearn_ui.training import speed
 
@@ -97,7 +97,7 @@ def _picture_html(
             f'<span class="{kind}" style="height:{height:.0f}%" title="{escape(title)}"></span>'
         )
     dots = "".join(
-        f'<i style="background:{class_colors.color_of(place)}"></i>' for place in places[:6]
+        f'<i style="background:{class_marks.color_of(place)}"></i>' for place in places[:6]
     )
     label = _("{frozen} of {blocks} blocks are frozen; the rest and the head learn.").format(
         frozen=choice.frozen_blocks, blocks=choice.blocks

@@ -35,7 +35,6 @@ from translearn_ui.components.run_progress import (
     POLL_S,
     RunProgress,
     progress_of,
-    share_done,
     time_left,
 )
 from translearn_ui.shell import frame, signed_in
@@ -95,7 +94,7 @@ def _show_live(run: Run, state: JobState, progress: RunProgress) -> None:
     progress.stage = state.stage or progress.stage
     with st.container(key="live_now", gap="small"):
         st.html(stage_strip.headline_html(*run_words.what_now(run, state, progress)))
-        st.progress(share_done(state, progress))
+        st.progress(run_words.share_of_all(run.config.settings, state, progress))
         st.html(run_words.strip_html(run.config.settings, state, progress))
         if queued:
             queue_line.show(run)

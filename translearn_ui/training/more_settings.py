@@ -10,7 +10,7 @@ from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_core.recipe import resolve
 from translearn_core.recipe.resolve import ResolvedSettings
-from translearn_core.settings import make_settings, setting_fields
+from translearn_core.run_settings import make_settings, setting_fields
 from translearn_ui.components import run_setup
 from translearn_ui.training import (
     augmentation_preview,

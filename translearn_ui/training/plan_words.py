@@ -15,7 +15,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.features import costs
 from translearn_core.i18n import _
-from translearn_core.settings import Settings
+from translearn_core.run_settings import Settings
 from translearn_ui.components import format
 from translearn_ui.training import speed
 

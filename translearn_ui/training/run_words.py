@@ -7,9 +7,9 @@ from typing import Any
 
 from translearn_core.i18n import N_, _
 from translearn_core.recipe import techniques
+from translearn_core.run_settings import Settings
 from translearn_core.runs import JobState, Run
 from translearn_core.runs.annotations import display_name
-from translearn_core.settings import Settings
 from translearn_ui.components import format, run_text, stage_strip
 from translearn_ui.components.run_progress import (
     LOOKING,

@@ -18,8 +18,8 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from translearn_core.i18n import N_, _, ngettext
+from translearn_core.run_settings import setting_fields
 from translearn_core.runs import Run, list_runs
-from translearn_core.settings import setting_fields
 from translearn_ui.components import run_picker, run_setup, setting_words
 
 GROUPS: dict[str, str] = {

@@ -9,7 +9,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_core.recipe import resolve
-from translearn_core.settings import Settings, make_settings
+from translearn_core.run_settings import Settings, make_settings
 from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 

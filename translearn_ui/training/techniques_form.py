@@ -17,8 +17,8 @@ from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_core.recipe.resolve import ResolvedSettings
 from translearn_core.recipe.techniques import CHAPTERS, TECHNIQUES, TechniqueRow
+from translearn_core.run_settings import setting_fields
 from translearn_core.runs import Run, list_runs
-from translearn_core.settings import setting_fields
 from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 from translearn_ui.training import settings_form, unlabelled_photos

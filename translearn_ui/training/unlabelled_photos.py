@@ -16,7 +16,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
-from translearn_core.settings import setting_fields
+from translearn_core.run_settings import setting_fields
 from translearn_ui.components import background_tasks, format, run_setup, uploads
 from translearn_ui.shell import frame
 

@@ -24,7 +24,7 @@ from translearn_core.formatting import AnswerWords, answer_words
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging import decode
 from translearn_core.runs import Run
-from translearn_ui.components import background_tasks, charts, class_colors, format, tables, uploads
+from translearn_ui.components import background_tasks, charts, class_marks, format, tables, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def show_shares(answer: Answer, *, sure_from: float, run: Run) -> None:
             with st.container(key="answer_photo", width="content"):
                 st.image(answer.picture, alt=_("The photo {file}").format(file=prediction.file))
         probabilities = prediction.probabilities or {}
-        colors = class_colors.colors(class_colors.of_run(run))
+        colors = class_marks.colors(class_marks.of_run(run))
         with st.container(key="answer_shares"):
             charts.show(
                 charts.drawing(
@@ -242,7 +242,7 @@ def _show_hero(answer: Answer, sure_from: float, run: Run) -> None:
     kind, dot = "unsure", ""
     if answer.is_sure(sure_from) and answer.prediction.label in run.labels:
         kind = "sure"
-        color = class_colors.colors(class_colors.of_run(run))[answer.prediction.label]
+        color = class_marks.colors(class_marks.of_run(run))[answer.prediction.label]
         dot = f'<i style="background:{color}"></i>'
     st.html(
         f'<h2 class="tl-hero {kind}">{dot}<b>{escape(said.head)}</b> '

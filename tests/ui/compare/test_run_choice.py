@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.app import open_app
 from translearn_core import runs
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
-from translearn_core.settings import Settings
 
 
 def finished(home: Path, dataset: str, *classes: str) -> Run:

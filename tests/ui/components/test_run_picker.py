@@ -7,8 +7,8 @@ from pathlib import Path
 
 from translearn_core import runs
 from translearn_core.atomic import write_atomically
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
-from translearn_core.settings import Settings
 from translearn_ui.components import run_picker
 
 

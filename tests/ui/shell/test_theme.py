@@ -41,7 +41,7 @@ def test_style_stands_in_the_sheet_only() -> None:
         for path in (ROOT / "translearn_ui").rglob("*.py")
         if "<style>" in path.read_text(encoding="utf-8")
     }
-    assert holders == {"theme.py", "live.py", "class_colors.py"}
+    assert holders == {"theme.py", "live.py", "class_marks.py"}
     assert not [
         path
         for path in (ROOT / "pages").glob("*.py")

@@ -15,9 +15,9 @@ from streamlit.testing.v1 import AppTest
 
 from translearn_core import runs
 from translearn_core.atomic import write_atomically
+from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_core.settings import Settings
 from translearn_ui.components import named_tabs, run_text
 from translearn_ui.components.run_progress import RunProgress
 from translearn_ui.results import tabs

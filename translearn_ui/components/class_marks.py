@@ -1,7 +1,7 @@
-"""The colour and the shape of each class, the same on every page.
+"""The marks of classes, a shape in the colour of the class, the same on every page.
 
-Owns: the shapes beside the colours, and the marks that stand before the name of a class: in HTML, in
-the labels of pills, in captions and in the text of charts. Leaves to others: which place a class has
+Owns: the shapes, and the marks that stand before the name of a class: in HTML, in the labels of pills,
+in captions and in the text of charts. Leaves to others: which place a class has
 (`Dataset.class_places`), the colours (`translearn_core.palette`).
 """
 

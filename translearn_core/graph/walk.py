@@ -2,7 +2,7 @@
 
 Owns: the order of Keras' own nodes that cutting and rebuilding a network uses, and how operations
 are named.
-Leaves to others: what the operations mean (`blocks.py`), building graphs (`build.py`,
+Leaves to others: what the operations mean (`block_boundaries.py`), building graphs (`build.py`,
 `assembly.py`). `onnx_writer.py` and `prediction/model_runner.py` read Keras' nodes themselves.
 """
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.shapes import choose_fit, find_given_away, ratios
+from translearn_core.datasets.aspect_ratios import choose_fit, find_given_away, ratios
 
 pytestmark = pytest.mark.awkward
 

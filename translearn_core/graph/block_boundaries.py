@@ -1,7 +1,7 @@
-"""Finds the blocks of a backbone by the structure of its graph.
+"""Where a backbone may be cut into blocks to freeze: its blocks, by the structure of its graph.
 
 Owns: the rules that group operations into blocks, and the titles of blocks.
-Leaves to others: walking the graph and its cut points (`cut_points.py`), what is written down of
+Leaves to others: walking the graph and its cut points (`walk.py`), what is written down of
 the blocks (`description.py`), how many of them stay frozen (`backbones/freezing.py`).
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from translearn_core.graph.cut_points import Walk, automatic_stem, cut_positions, walk_graph
+from translearn_core.graph.walk import Walk, automatic_stem, cut_positions, walk_graph
 
 
 @dataclass(frozen=True)
