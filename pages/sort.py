@@ -26,11 +26,15 @@ def main() -> None:
 
     dataset = frame.current_dataset()
     st.title(_("Sort photos"), anchor=False)
-    if dataset is None or bring_in.is_recording() or not bring_in.has_any(dataset):
+    if dataset is not None and (task := sort_offer.begin_copy(dataset)) is not None:
+        import_task.begin(task)
+    has_any = dataset is not None and bring_in.has_any(dataset)
+    if dataset is not None and has_any:
+        with frame.errors_shown():
+            sort_offer.show_taken(dataset)
+    if dataset is None or not has_any or bring_in.is_recording():
         bring_in.show(dataset)
         return
-    with frame.errors_shown():
-        sort_offer.show_taken(dataset)
     run = frame.current_run()
     if run is not None and Path(run.config.dataset).name != dataset.id:
         run = None

@@ -85,7 +85,7 @@ SECONDS = {
     "test_multitask": 5.0,
     "test_dinov2": 5.0,
     "test_weights": 5.0,
-    "test_in_hand": 5.0,
+    "test_tab_state": 5.0,
     "graph-densenet121": 7.0,
     "test_search": 4.0,
     "test_cli": 4.0,

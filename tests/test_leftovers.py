@@ -75,3 +75,17 @@ def test_the_number_of_a_later_process_does_not_keep_a_folder(workspace: Path) -
     folder = aged(workspace / "datasets" / leftovers.own_name(leftovers.IMPORTING), days=30)
     leftovers.sweep()
     assert not folder.exists()
+
+
+def test_an_upload_that_waits_for_an_answer_stays_a_week(workspace: Path) -> None:
+    left = []
+    for days in (2, 8):
+        folder = workspace / "uploads" / f"asked-{days}"
+        folder.mkdir(parents=True)
+        (folder / "upload.json").write_text("{}", encoding="utf-8")
+        then = time.time() - days * 24 * 3600
+        os.utime(folder / "upload.json", (then, then))
+        aged(folder, days=days)
+        left.append(folder)
+    leftovers.sweep()
+    assert [folder.exists() for folder in left] == [True, False]

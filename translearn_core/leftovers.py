@@ -5,7 +5,7 @@ Leaves to others: what lies in them. Imports nothing heavy: the server sweeps wh
 
 A name is `<prefix><pid>-<machine><random>`: a workspace may lie on a share of several machines. A folder
 goes as soon as the process that made it has ended; one of another machine, or of an earlier version, whose
-name does not say whose it is, after a day.
+name does not say whose it is, after a day. An upload that waits for an answer goes after a week.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ DELETED = ".deleted-"
 DECODING = "translearn-decode-"
 """In the system's temporary folder: pixels on their way between processes."""
 STALE_S = 24 * 3600.0
+WAITING = "upload.json"
+"""In the folder of an upload: it waits for an answer (`datasets/kept_upload.py`)."""
+WAITING_S = 7 * 24 * 3600.0
+"""As long as the bin keeps what was thrown away."""
 _RANDOM, _MACHINE = 12, 8  # hex digits in a name
 _CLOCK_S = 5.0  # tolerance between the clocks of processes and files
 
@@ -80,15 +84,29 @@ def is_left(folder: Path) -> bool:
     """
     if folder.name.startswith(DELETED):
         return True  # its deletion was asked for: whoever comes first goes on with it
-    newest = max(entry.stat().st_mtime for entry in (folder, *folder.iterdir()))
+    newest = _newest(folder)
     owner = _owner(folder.name)
     if owner is None:
-        return time.time() - newest > STALE_S
+        return time.time() > goes_at(folder)
     try:
         began = psutil.Process(owner).create_time()
     except psutil.Error:
         return True
     return began > newest + _CLOCK_S  # another process, under the number of one that ended
+
+
+def goes_at(folder: Path) -> float:
+    """When a temporary folder goes whose name does not say whose it is (unix seconds), unless it is
+    changed before.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    return _newest(folder) + (WAITING_S if (folder / WAITING).is_file() else STALE_S)
+
+
+def _newest(folder: Path) -> float:
+    return max(entry.stat().st_mtime for entry in (folder, *folder.iterdir()))
 
 
 def _owner(name: str) -> int | None:

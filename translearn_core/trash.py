@@ -25,7 +25,7 @@ from translearn_core.config import home
 from translearn_core.errors import InputError, StorageError
 from translearn_core.i18n import _
 
-KEEP_S = 7 * 24 * 3600.0
+KEEP_S = leftovers.WAITING_S
 Kind = Literal["dataset", "run"]
 _ROOMS: dict[Kind, str] = {"dataset": "datasets", "run": "runs"}
 

@@ -325,3 +325,16 @@ def test_a_found_table_whose_column_is_not_named_for_classes_is_asked_about(
     with pytest.raises(OpenQuestionError, match="which of its columns"):
         adopt_table(one, ImportChoices())
     assert read(one, table=TableChoices(main="place")).classes == ["site0", "site1"]
+
+
+@pytest.mark.parametrize("way", ["zip", "files"])
+def test_only_photos_and_videos_are_listed(tmp_path: Path, way: str) -> None:
+    files = photos({"dcim": 2}) | {
+        "dcim/phone": draw_photo(9),
+        "dcim/film.mp4": b"film",
+        "dcim/notes.txt": b"notes",
+        "labels.csv": b"file,kind",
+        "dcim/raw.nef": b"raw",
+    }
+    names = received(tmp_path / "home", files, way=way).list_files(ImportChoices())
+    assert sorted(names) == ["dcim/0.jpg", "dcim/1.jpg", "dcim/film.mp4", "dcim/phone"]

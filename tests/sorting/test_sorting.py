@@ -532,3 +532,83 @@ def test_photos_of_a_class_that_is_too_small_can_be_sorted(tmp_path: Path) -> No
     assert file.startswith("owls/")
     assert list(datasets.read_loose(dataset)["file"]) == [file]
     assert len(datasets.take_loose(dataset)) == 1
+
+
+# --- photos of one class that were brought in so ------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["files", "zip", "earlier version"])
+def test_a_class_that_was_named_while_sorting_is_not_taken_for_one_that_came_in(
+    tmp_path: Path, kind: str
+) -> None:
+    folder = make_tree(tmp_path / "any", {"dcim": 4}, start=300)
+    files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.jpg")}
+    if kind == "zip":
+        source = make_zip(tmp_path / "any.zip", files)
+        named, came_in = datasets.import_source(source, labels=NoClasses()), source
+        dcim = datasets.import_source(came_in)
+    else:
+        streams = [(name, io.BytesIO(data)) for name, data in files.items()]
+        named = datasets.import_files(streams, name="any", labels=NoClasses())
+        dcim = datasets.import_files(
+            ((name, io.BytesIO(data)) for name, data in files.items()), name="any"
+        )
+    if kind == "earlier version":
+        unknown = {"begun_empty": None}
+        named.write_record(named.record.model_copy(update=unknown))
+        dcim.write_record(dcim.record.model_copy(update={**unknown, "source": "any.zip"}))
+    datasets.sort_photos(named, dict.fromkeys(read_unsorted(named)["path"], "cat"))
+    assert datasets.find_to_sort(named) is None
+    assert datasets.take_to_sort(named) is None
+    assert named.counts.to_dict() == {"cat": 4}
+
+    found = datasets.find_to_sort(dcim)
+    assert found is not None
+    assert found.one_class == "dcim"
+    assert datasets.take_to_sort(dcim) is not None
+    datasets.sort_photos(dcim, dict.fromkeys(read_unsorted(dcim)["path"], "cat"))
+    assert datasets.find_to_sort(dcim) is None, "its class was named here by now"
+    datasets.undo(dcim)
+    datasets.undo(dcim)
+    assert datasets.find_to_sort(dcim) == found
+
+
+def test_one_class_of_a_folder_in_place_is_sorted_in_a_copy(tmp_path: Path) -> None:
+    folder = make_tree(tmp_path / "set", {"dcim": 6}, start=330)
+    dataset = datasets.import_source(folder, in_place=True)
+    assert datasets.is_copied_to_sort(dataset)
+    assert datasets.take_to_sort(dataset) is None
+    copy = datasets.copy_to_sort(dataset)
+    assert not datasets.is_copied_to_sort(copy)
+    paths = list(read_unsorted(copy)["path"])
+    datasets.sort_photos(copy, {path: "ab"[n % 2] for n, path in enumerate(paths)})
+    again = datasets.import_source(folder, in_place=True)
+    assert again.id == dataset.id
+    assert again.counts.to_dict() == {"dcim": 6}
+    assert copy.counts.to_dict() == {"a": 3, "b": 3}
+    assert len(list(folder.rglob("*.jpg"))) == 6
+
+
+def test_loose_photos_that_were_sorted_keep_their_class_when_their_folder_is_read_again(
+    tmp_path: Path,
+) -> None:
+    folder = make_tree(tmp_path / "set", {"cats": 3, "dogs": 3, "owls": 1, ".": 2}, start=350)
+    dataset = datasets.import_source(folder, in_place=True)
+    taken = datasets.take_loose(dataset)
+    datasets.sort_photos(dataset, {taken[0]: "cats", taken[1]: "cats", taken[2]: "dogs"})
+    again = datasets.import_source(folder, in_place=True)
+    assert again.counts.to_dict() == {"cats": 5, "dogs": 4}
+    (folder / "owls" / "0.jpg").unlink()
+    assert sum(datasets.import_source(folder, in_place=True).counts) == 8
+
+
+def test_of_what_was_taken_only_the_unsorted_count(tmp_path: Path) -> None:
+    dataset = datasets.import_source(
+        make_tree(tmp_path / "set", {"cats": 3, "dogs": 3, ".": 2}, start=370)
+    )
+    taken = datasets.take_to_sort(dataset)
+    assert taken is not None
+    for n, path in enumerate(taken.paths):
+        assert datasets.count_unsorted(dataset, taken) == 2 - n
+        datasets.sort_photos(dataset, {path: "cats"})
+    assert not datasets.can_put_back(dataset, taken)

@@ -237,3 +237,41 @@ def test_train_takes_the_columns_that_are_chosen(tmp_path: Path) -> None:
     assert kept is not None
     assert kept.tasks == ("wet",)
     assert len(kept.labels) == 6
+
+
+def test_an_upload_that_can_be_read_is_not_said_to_be_unsorted(tmp_path: Path) -> None:
+    photos = {f"{n}.jpg": draw_photo(n) for n in range(4)}
+    photos |= {f"{'ab'[n % 2]}/x/{n}.jpg": draw_photo(n) for n in range(4)}
+    app = open_app()
+    rows = "".join(f"{n}.jpg,{'ab'[n // 2]},{'xy'[n % 2]}\n" for n in range(4))
+    drop(
+        app,
+        (
+            "p.zip",
+            make_zip(
+                tmp_path / "p.zip", {k: v for k, v in photos.items() if "/" not in k}
+            ).read_bytes(),
+        ),
+    )
+    assert "4 photos are not sorted" in words(app)
+    box(app, "table").upload("t.csv", ("file,kind,sort\n" + rows).encode(), "text/csv").run()
+    (asked,) = [one for one in app.selectbox if "classes" in one.label]
+    assert "not sorted" not in words(app)
+    asked.set_value("kind").run()
+    assert "That gives 2 classes" in words(app)
+    assert "not sorted" not in words(app)
+    app.button(key="go_sort_upload").click()
+    settle(app)
+    (dataset,) = datasets.list_datasets()
+    assert len(datasets.read_unsorted(dataset)) == 4
+
+
+def test_the_level_of_the_class_folders_is_asked_for_once(tmp_path: Path) -> None:
+    app = open_app()
+    drop(app, ("p.zip", archive(tmp_path / "p.zip", "DCIM")))
+    (level,) = [one for one in app.selectbox if one.label == "The classes are"]
+    level.set_value("inner").run()
+    app.button(key="reading_again").click()
+    settle(app)
+    assert_well(app)
+    assert [one.value for one in app.selectbox if one.label == "The classes are"] == ["inner"]

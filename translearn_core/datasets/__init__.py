@@ -79,7 +79,10 @@ from translearn_core.datasets.to_sort import (
     Taken,
     ToSort,
     can_put_back,
+    copy_to_sort,
+    count_unsorted,
     find_to_sort,
+    is_copied_to_sort,
     put_back,
     take_to_sort,
 )
@@ -97,6 +100,9 @@ from translearn_core.imaging.stats import PhotoStats
 
 __all__ = [
     "TEACHING_SETS",
+    "copy_to_sort",
+    "count_unsorted",
+    "is_copied_to_sort",
     "make_teaching_set",
     "ARCHIVE_TYPES",
     "CHECKS",

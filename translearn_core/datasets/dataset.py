@@ -93,8 +93,9 @@ class Record(BaseModel):
     """What they alone did not decide, and what was taken."""
     class_places: dict[str, int] = {}
     """Of each class, also of former ones, the place of its colour (`class_places.py`)."""
-    begun_empty: bool = False
-    """Whether it was begun without photos, so that a person named each of its classes."""
+    begun_empty: bool | None = None
+    """Whether it was begun without classes, so that a person named each of them; None in a data set
+    of an earlier version."""
 
 
 class Dataset(spaces.Folder):

@@ -224,6 +224,11 @@ def last_change(dataset: Dataset) -> str:
     return _describe_change(steps[-1]) if steps else ""
 
 
+def was_sorted_here(dataset: Dataset) -> bool:
+    """Whether a change that can be undone gave unsorted photos a class."""
+    return any(step["kind"] == "sort" and "" in step["was"] for step in _read_steps(dataset))
+
+
 def _describe_change(step: dict[str, Any]) -> str:
     n, into = sum(len(paths) for paths in step["was"].values()), step["into"]
     if step["kind"] == "exclude":

@@ -265,7 +265,8 @@ def _fill(
     write_unsorted(temporary, photos[~is_sorted])
     temporary.write_left_out(left_out_table(left_out))
     changed = said_and_asked(context) | grouped_by(photos, record)
-    return publish(folder, record.model_copy(update=changed))
+    begun_empty = not is_sorted.any()
+    return publish(folder, record.model_copy(update={**changed, "begun_empty": begun_empty}))
 
 
 def _name_of(source: Path) -> str:

@@ -1,7 +1,7 @@
 """Makes a data set of photos that stay where they are.
 
 Owns: `import_in_place` (folders) and `publish_in_place` (rows of photos that are known). The same
-folder gives the same data set, read afresh.
+folder gives the same data set, read afresh: photos to which it gives no class keep the one they got here.
 Leaves to others: listing folders (`sources.py`), rows of the manifest (`manifest_rows.py`), tables of
 paths and addresses (`photo_manifest.py`).
 """
@@ -123,12 +123,13 @@ def publish_in_place(
                 "reading": record.reading,
             }
             existing.write_record(existing.record.model_copy(update=changed))
-            own = existing.photos[~existing.photos["path"].map(stays_in_place)]
-            photos = group_again(photos, existing.photos, existing.record.grouped_by)
+            before, kept = existing.photos, read_kept(existing)
+            is_sorted_here = before["path"].isin({*kept["path"]} & {*loose["path"]})
+            own = before[~before["path"].map(stays_in_place) | is_sorted_here]
+            photos = group_again(photos, before, existing.record.grouped_by)
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
             existing.write_left_out(left_out_table(left_out))
-            before = read_kept(existing)
-            write_loose(existing, pd.concat([loose, before[~before["path"].map(stays_in_place)]]))
+            write_loose(existing, pd.concat([loose, kept[~kept["path"].map(stays_in_place)]]))
         return existing
     with new_folder() as folder:
         temporary = Dataset(folder)

@@ -17,23 +17,29 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
+from translearn_core import leftovers
 from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import open_archive
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.file_names import safe_name
-from translearn_core.datasets.folder_listing import list_photos
+from translearn_core.datasets.folder_listing import begins_as_photo, list_photos
 from translearn_core.datasets.import_choices import ImportChoices, hidden_folder
 from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
 from translearn_core.datasets.importing import import_files, import_source
 from translearn_core.datasets.label_table import import_labelled, import_labelled_files
 from translearn_core.datasets.library import check_free_space
-from translearn_core.datasets.photo_names import is_junk, may_be_table
+from translearn_core.datasets.photo_names import (
+    has_photo_suffix,
+    is_junk,
+    may_be_table,
+    reason_not_photo,
+)
 from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_reading import LabelTable, read_table
 from translearn_core.datasets.tasks import TableChoices, table_notes
@@ -41,10 +47,11 @@ from translearn_core.datasets.unsorted import NoClasses
 from translearn_core.datasets.upload_positions import bare_archive, bare_files
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _, number
+from translearn_core.imaging.video import is_video
 
 KEPT = "source"
 """Folder in a data set."""
-_NAME = "upload.json"
+_NAME = leftovers.WAITING
 _PAGE_SETTINGS = ("role", "classes", "names")
 
 
@@ -152,15 +159,12 @@ class KeptUpload:
             SourceError: the source is refused.
         """
         if self.content.files:
-            parts = [(name, name.split("/")) for name in self.content.files]
-            files = [
-                name
-                for name, path in parts
-                if not hidden_folder(path, choices) and not is_junk(path[-1:])
+            placed = [
+                (name, self.folder / "files" / str(place))
+                for place, name in enumerate(self.content.files)
             ]
-            numbered = enumerate(self.content.files)
-            places = {name: self.folder / "files" / str(place) for place, name in numbered}
-            tables = {name: path.read_bytes for name, path in places.items() if may_be_table(name)}
+            files = [name for name, path in placed if _may_be_photo(name, path, choices)]
+            tables = {name: path.read_bytes for name, path in placed if may_be_table(name)}
             yield files, tables
             return
         limits = load_configuration().limits
@@ -295,6 +299,18 @@ def waiting_uploads(folder: Path) -> list[KeptUpload]:
         with suppress(SourceError):  # it was taken away
             found.append(KeptUpload(one.parent))
     return sorted(found, key=lambda upload: (upload.name, upload.folder))
+
+
+def _may_be_photo(name: str, path: Path, choices: ImportChoices) -> bool:
+    """Whether a file that was given is listed as a photo or a video, by its name or its content."""
+    parts = name.split("/")
+    if hidden_folder(parts, choices) or is_junk(parts[-1:]) or reason_not_photo(parts[-1]):
+        return False
+    if is_video(name) or (has_photo_suffix(name) and PurePosixPath(name).suffix):
+        return True
+    with suppress(OSError):  # it was taken away
+        return begins_as_photo(path)
+    return False
 
 
 def _may_be_asked(folder: Path) -> bool:

@@ -35,6 +35,7 @@ def new_record(name: str, *, source: str = "", identity: str = "") -> Record:
         created=time.time(),
         kind="folder" if identity else "upload",
         source=source,
+        begun_empty=False,
     )
 
 

@@ -270,18 +270,27 @@ def processor_count() -> int:
     return os.cpu_count() or 1
 
 
+def check_length(length: int, limits: Limits) -> None:
+    """Check that a file of so many bytes is read as a photo.
+
+    Raises:
+        PhotoError: it is too large.
+    """
+    if length > limits.photo_bytes:
+        raise PhotoError(
+            _("The file is too large: {size} MB, at most {limit} MB are read.").format(
+                size=number(length / 2**20, ".0f"),
+                limit=number(limits.photo_bytes / 2**20, ".0f"),
+            )
+        )
+
+
 def _read(source: bytes | PhotoFile, limits: Limits) -> bytes:
     try:
         if isinstance(source, RemotePhoto):
             source = source.read(limits.photo_bytes)
         length = len(source) if isinstance(source, bytes) else _length(source)
-        if length > limits.photo_bytes:
-            raise PhotoError(
-                _("The file is too large: {size} MB, at most {limit} MB are read.").format(
-                    size=number(length / 2**20, ".0f"),
-                    limit=number(limits.photo_bytes / 2**20, ".0f"),
-                )
-            )
+        check_length(length, limits)
         if length == 0:
             raise PhotoError(_("The file is empty (0 bytes)."))
         return source if isinstance(source, bytes) else source.read_bytes()

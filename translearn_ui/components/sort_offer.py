@@ -1,7 +1,7 @@
 """The line that says how many photos nobody has sorted, and the button that leads to sorting them.
 
 The same on every page. Owns: it, and on the page that sorts what was put among the unsorted photos, with
-its undo. Leaves to others: which photos these are (`datasets/to_sort.py`), going there
+its undo, and the task of copying them. Leaves to others: which photos these are (`datasets/to_sort.py`), going there
 (`shell/sort_next.py`).
 """
 
@@ -14,6 +14,7 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.datasets import Dataset, ToSort
 from translearn_core.i18n import _, ngettext
+from translearn_ui.components import background_tasks, uploads
 from translearn_ui.shell import frame, sort_next
 
 
@@ -45,20 +46,31 @@ def button(sentence: str, *, key: str, kind: Literal["primary", "secondary"]) ->
         return st.button(_("Sort photos"), key=f"go_sort_{key}", type=kind)
 
 
+def begin_copy(dataset: Dataset) -> background_tasks.Task | None:
+    """Start copying the photos to sort where that was asked for on the way to this page."""
+    if not sort_next.is_copy_wanted(dataset):
+        return None
+    return background_tasks.start(
+        _("Bringing in {name}").format(name=dataset.name),
+        lambda task: datasets.copy_to_sort(
+            dataset, progress=uploads.reporter(task), stop=task.stop
+        ),
+    )
+
+
 def show_taken(dataset: Dataset) -> None:
-    """What was put among the unsorted photos, with its undo; what was left out and was not."""
+    """What was put among the unsorted photos and still is, with its undo; what was left out and was
+    not."""
     taken = sort_next.taken_from(dataset)
-    n = len(datasets.read_loose(dataset))
-    if taken is None and not n:
-        return
-    with st.container(key="sort_taken", horizontal=True, vertical_alignment="center"):
-        if taken is not None:
+    if taken is not None:
+        n = datasets.count_unsorted(dataset, taken)
+        with st.container(key="sort_taken", horizontal=True, vertical_alignment="center"):
             text = ngettext(
                 "{n:,} photo is among the unsorted ones now.",
                 "{n:,} photos are among the unsorted ones now.",
-                taken.photos,
+                n,
             )
-            st.markdown(f":material/check: {text.format(n=taken.photos)}", width="content")
+            st.markdown(f":material/check: {text.format(n=n)}", width="content")
             st.button(
                 _("Undo"),
                 key="sort_put_back",
@@ -67,7 +79,10 @@ def show_taken(dataset: Dataset) -> None:
                 on_click=_put_back,
                 args=(dataset,),
             )
-            return
+    n = len(datasets.read_loose(dataset))
+    if not n:
+        return
+    with st.container(key="sort_loose", horizontal=True, vertical_alignment="center"):
         text = ngettext(
             "{n:,} photo was left out because it has no class.",
             "{n:,} photos were left out because they have no class.",

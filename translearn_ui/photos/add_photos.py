@@ -401,8 +401,8 @@ def is_wanted(dataset: Dataset, *, can_sort: bool) -> bool:
     Args:
         can_sort: whether photos wait to be sorted instead.
     """
-    if not len(dataset.photos) or len(dataset.classes) < 2:
-        return not can_sort
+    if len(dataset.classes) < 2:
+        return bool(dataset.classes) or not can_sort  # one class alone is not enough
     is_camera = st.session_state.get("add_from") == "camera"
     return is_camera and st.session_state.get(_RECORDED) == dataset.id
 

@@ -72,7 +72,9 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
     if notes.summary:
         st.caption(f":material/table: {frame.plain(notes.table)}: {frame.sentence(notes.summary)}")
     chosen = ImportChoices.from_text(record.choices)
+    level = len(dataset.classes) < 2 or bool(notes.table)
     questions = _with_answers(record.questions, chosen)
+    asked = _asked_here(questions, upload, level=level)
     with st.expander(
         _("How your photos were read"),
         icon=":material/account_tree:",
@@ -84,13 +86,11 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
         ),
         key="reading",
     ):
-        for note in (*notes.notes, *(one.text for one in notes.questions)):
+        told = [one.text for one in record.questions if one in questions and one not in asked]
+        for note in (*notes.notes, *(one.text for one in notes.questions), *told):
             st.caption(frame.sentence(note))
         table_form.show_rows(notes.rows, notes.table, key="reading")
-        level = len(dataset.classes) < 2 or bool(notes.table)
-        answers = _ask(
-            upload, chosen, table_choices(dataset), questions, key=dataset.id, level=level
-        )
+        answers = _ask(upload, chosen, table_choices(dataset), asked, key=dataset.id, level=level)
         if answers is None:
             return None
         choices, table = answers
@@ -178,15 +178,15 @@ def _start_again(
     return background_tasks.start(_("Reading {name} again").format(name=dataset.name), work)
 
 
-def _wants_sorting(upload: KeptUpload, *, is_next: bool) -> bool:
+def _wants_sorting(upload: KeptUpload) -> bool:
     """The line that offers to sort the photos; whether its button was pressed."""
     n = 0
     with suppress(SourceError):  # the preview says what is wrong
         n = len(_files(upload, upload.choices))
     if not n:
         return False
-    sentence = ToSort(photos=n, one_class="", is_next=is_next).sentence
-    return sort_offer.button(sentence, key="upload", kind="primary" if is_next else "secondary")
+    sentence = ToSort(photos=n, one_class="", is_next=True).sentence
+    return sort_offer.button(sentence, key="upload", kind="primary")
 
 
 def _start_sorting(upload: KeptUpload, choices: ImportChoices) -> background_tasks.Task:
@@ -232,11 +232,7 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
     with st.container(border=True, key="reading"):
         place, offer = st.container(), st.container()
         chosen, columns = upload.choices, upload.content.columns
-        questions = [
-            one
-            for one in _with_answers((), chosen)
-            if one.setting != "classes" or upload.table is not None  # asked in any case without one
-        ]
+        questions = _asked_here(_with_answers((), chosen), upload, level=True)
         answers = _ask(upload, chosen, columns, questions, key=upload.folder.name, level=True)
         if answers is not None:
             upload.remember(*answers)
@@ -248,9 +244,10 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
         tried = st.session_state.setdefault(import_task.TRIED, answers)
         if asked == upload.folder.name and answers == tried and why != problem:
             place.info(frame.sentence(why), icon=":material/help:")
+        is_open = answers is None and upload.table is not None  # a question about the table
+        is_next = not (ready or is_open)
         with offer:
-            if _wants_sorting(upload, is_next=not ready):
-                return _start_sorting(upload, answers[0] if answers else chosen)
+            wants_sorting = is_next and _wants_sorting(upload)
         with st.container(horizontal=True):
             go = st.button(
                 _("Bring it in"),
@@ -259,10 +256,14 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
                 disabled=not ready,
                 icon=":material/arrow_forward:",
             )
+            if not is_next:
+                wants_sorting = st.button(_("Sort photos"), key="go_sort_upload")
             if st.button(_("Bring in something else"), key="reading_drop", type="tertiary"):
                 shutil.rmtree(upload.folder, ignore_errors=True)
                 import_task.let_go()
                 st.rerun()
+    if wants_sorting:
+        return _start_sorting(upload, answers[0] if answers else chosen)
     if not go or answers is None:
         return None
     choices, table = answers
@@ -298,6 +299,18 @@ def _with_answers(questions: Sequence[Question], chosen: ImportChoices) -> list[
         text = _("The names in the archive were read as you chose.")
         found.append(Question(text=text, setting="names", options=ENCODINGS, taken=chosen.names))
     return found
+
+
+def _asked_here(
+    questions: Sequence[Question], upload: KeptUpload, *, level: bool
+) -> list[Question]:
+    """The questions without that for the level of the class folders, where `_ask` asks for it anyway.
+
+    Args:
+        level: as of `_ask`.
+    """
+    is_asked = level and upload.table is None
+    return [one for one in questions if one.setting != "classes" or not is_asked]
 
 
 def _ask(

@@ -6,9 +6,11 @@ It is painted before anything heavy (pandas, Pillow) is imported: that is what a
 from __future__ import annotations
 
 import html
+from datetime import datetime
 
 import streamlit as st
 
+from translearn_core import formatting, leftovers
 from translearn_core.config import home
 from translearn_core.i18n import _
 from translearn_ui.components import background_tasks, dataset_list, format, import_task
@@ -77,11 +79,16 @@ def _show_waiting() -> None:
         name = upload.folder.name
         if background_tasks.reads(name):
             continue
+        try:
+            goes = leftovers.goes_at(upload.folder)
+        except OSError:
+            continue  # it was taken away
         with st.container(
             key=f"waiting_{name}", border=True, horizontal=True, vertical_alignment="center"
         ):
-            text = _("{name} is not brought in yet: it waits for your answer.")
-            st.markdown(text.format(name=frame.plain(upload.name)), width="stretch")
+            text = _("{name} is not brought in yet: it waits for your answer until {day}.")
+            day = formatting.day(datetime.fromtimestamp(goes))
+            st.markdown(text.format(name=frame.plain(upload.name), day=day), width="stretch")
             st.button(
                 _("Continue"), key=f"go_on_{name}", on_click=import_task.go_on_with, args=(name,)
             )

@@ -17,13 +17,12 @@ from translearn_core.datasets import Dataset, NoClasses
 from translearn_core.i18n import _, ngettext
 from translearn_core.sorting.session import has_decisions
 from translearn_ui.components import background_tasks, import_task, sort_offer, uploads
-from translearn_ui.shell import frame
+from translearn_ui.shell import frame, sort_next
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 _WAYS = ("files", "folder", "zip", "camera")
-_WAY = "sort_way"
 DEMO_PER_CLASS = 20
 
 
@@ -42,7 +41,7 @@ def show(dataset: Dataset | None) -> None:
             "group, and soon the computer proposes a class for every other photo. You decide."
         )
     )
-    if dataset is not None:
+    if dataset is not None and not is_recording():
         with frame.errors_shown():
             sort_offer.show(dataset, key="sort", kind="primary")
     with st.container(border=True, key="sort_bring"), frame.errors_shown():
@@ -60,7 +59,7 @@ def show(dataset: Dataset | None) -> None:
 
 def is_recording() -> bool:
     """Whether photos come from the camera now, so that this stays on the page."""
-    return bool(st.session_state.get(_WAY) == "camera")
+    return bool(st.session_state.get(sort_next.WAY) == "camera")
 
 
 def show_boxes(dataset: Dataset | None) -> None:
@@ -76,7 +75,7 @@ def show_boxes(dataset: Dataset | None) -> None:
         }[name],
         default="files",
         required=True,
-        key=_WAY,
+        key=sort_next.WAY,
         persist_state="session",
         label_visibility="collapsed",
     )
@@ -116,7 +115,7 @@ def _show_camera(dataset: Dataset | None) -> None:
         icon=":material/arrow_forward:",
         icon_position="right",
         disabled=not n,
-        on_click=lambda: st.session_state.update({_WAY: "files"}),
+        on_click=sort_next.end_camera,
     ):
         st.rerun()
 

@@ -117,7 +117,8 @@ def _undo(sorting: Sorting) -> None:
 def _show_end(sorting: Sorting) -> None:
     waiting = sorting.unsorted_without_features
     n = len(datasets.read_unsorted(sorting.dataset)) - waiting
-    if sort_next.is_next(sorting.dataset):
+    more = len(datasets.read_loose(sorting.dataset)) or not n + waiting  # else all were looked at
+    if more and sort_next.is_next(sorting.dataset):
         with frame.errors_shown():
             sort_offer.show(sorting.dataset, key="sort", kind="primary")
     elif waiting:

@@ -83,6 +83,12 @@ def show(run: Run, way: str) -> None:
         if way == "photos":
             uploads.want_photos(box)
         if len(given) == 1:
+            refused = prediction_view.refuse_large(given[0].name, given[0].size)
+            if refused is not None:
+                box.empty()  # else it stays in memory
+                forget_answer()
+                st.session_state[RESULT_KEY] = (run.id, [refused])
+                st.rerun()
             if _ask(run, [(given[0].name, given[0].getvalue())], given[0].file_id):
                 st.rerun()  # the answer comes first
         elif given:

@@ -7,7 +7,8 @@ Leaves to others: the prediction itself (`translearn_core.prediction.predict`, i
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -16,10 +17,12 @@ import pandas as pd
 import streamlit as st
 
 from translearn_core import datasets, palette
+from translearn_core.config import load_configuration
 from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import PhotoError
 from translearn_core.formatting import AnswerWords, answer_words
 from translearn_core.i18n import _, ngettext
+from translearn_core.imaging import decode
 from translearn_core.runs import Run
 from translearn_ui.components import background_tasks, charts, class_marks, format, tables, uploads
 from translearn_ui.shell import frame
@@ -35,6 +38,8 @@ _MOST_PICTURES = 48
 _PICTURE_SIDE = 256
 _MOST_KEPT_BYTES = 64 * 2**20
 """Of the files of a batch."""
+_Handed = tuple[str, int, Callable[[], bytes]]
+"""A file of a batch: its name, its bytes and what reads it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Answer:
     """A prediction and, for the first photos of a batch, a small picture (JPEG) to show with it.
 
     `content` is the file itself, kept where the answer may have to be explained or the photo be put
-    somewhere.
+    somewhere; never of a file that cannot be read.
     """
 
     prediction: Prediction
@@ -60,8 +65,21 @@ def ask(run: Run, photos: Sequence[tuple[str, bytes]]) -> list[Answer]:
 
     return [
         Answer(prediction, _picture(content, 1024, run), content)
+        if not prediction.error
+        else Answer(prediction, None)
         for prediction, (_name, content) in zip(predict.predict(run, photos), photos, strict=True)
     ]
+
+
+def refuse_large(name: str, n_bytes: int) -> Answer | None:
+    """The answer to a file that is too large to be read as a photo; None where it is not."""
+    from translearn_core.prediction import predict
+
+    try:
+        decode.check_length(n_bytes, load_configuration().limits)
+    except PhotoError as error:
+        return Answer(predict.Prediction(file=name, error=error.message), None)
+    return None
 
 
 def start(run: Run, uploads: Sequence[UploadedFile]) -> background_tasks.Task:
@@ -69,10 +87,10 @@ def start(run: Run, uploads: Sequence[UploadedFile]) -> background_tasks.Task:
     waiting = list(uploads)[::-1]
     total = len(waiting)
 
-    def contents() -> Iterator[tuple[str, bytes]]:
+    def contents() -> Iterator[_Handed]:
         while waiting:
             upload = waiting.pop()
-            yield upload.name, upload.getvalue()
+            yield upload.name, upload.size, upload.getvalue
             upload.close()
 
     title = ngettext("Looking at {n:,} photo", "Looking at {n:,} photos", total).format(n=total)
@@ -85,38 +103,48 @@ def start_zip(run: Run, upload: UploadedFile) -> background_tasks.Task:
     def work(task: background_tasks.Task) -> list[Answer]:
         with uploads.on_disk(upload) as path, datasets.unpacked(path) as folder:
             paths = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-            photos = ((path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths)
+            photos = (
+                (path.relative_to(folder).as_posix(), path.stat().st_size, path.read_bytes)
+                for path in paths
+            )
             return _ask_many(run, photos, len(paths), task)
 
     return background_tasks.start(_("Looking at {name}").format(name=upload.name), work)
 
 
 def _ask_many(
-    run: Run, photos: Iterator[tuple[str, bytes]], total: int, task: background_tasks.Task
+    run: Run, photos: Iterator[_Handed], total: int, task: background_tasks.Task
 ) -> list[Answer]:
     task.report(0, total, _("Opening the model"))
     from translearn_core.prediction import predict
 
-    pictures: list[bytes | None] = []
-    contents: list[bytes | None] = []
+    found: list[Answer | None] = []
+    asked: deque[tuple[int, bytes | None, bytes | None]] = deque()
     room = _MOST_KEPT_BYTES
 
     def passing() -> Iterator[tuple[str, bytes]]:
         nonlocal room
-        for name, content in photos:
+        for name, n_bytes, read in photos:
             if task.cancelled:
                 return
-            contents.append(content if len(content) <= room else None)
-            room -= len(content) if contents[-1] is not None else 0
-            few = len(pictures) < _MOST_PICTURES
-            pictures.append(_picture(content, _PICTURE_SIDE, run) if few else None)
+            found.append(refuse_large(name, n_bytes))
+            if found[-1] is not None:
+                continue
+            content = read()
+            kept = content if len(content) <= room else None
+            room -= len(kept or b"")
+            few = len(found) <= _MOST_PICTURES
+            picture = _picture(content, _PICTURE_SIDE, run) if few else None
+            asked.append((len(found) - 1, picture, kept))
             yield name, content
 
-    found: list[Answer] = []
     for prediction in predict.predict(run, passing()):
-        found.append(Answer(prediction, pictures[len(found)], contents[len(found)]))
-        task.report(len(found), total, _("Photo"))
-    return found
+        place, picture, kept = asked.popleft()
+        if prediction.error:
+            room, kept = room + len(kept or b""), None
+        found[place] = Answer(prediction, picture, kept)
+        task.report(place + 1, total, _("Photo"))
+    return [answer for answer in found if answer is not None]
 
 
 def _picture(content: bytes, side: int, run: Run) -> bytes | None:

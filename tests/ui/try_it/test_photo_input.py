@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from translearn_core.prediction import predict
 from translearn_ui.components import sample_tiles
 from translearn_ui.try_it import prediction_view
 
@@ -47,3 +49,48 @@ def test_the_answer_to_a_test_photo_stays_though_a_photo_was_uploaded_before(
     app.button(key="else").click().run()
     assert not app.exception
     assert app.text[0].value == "seen.jpg"
+
+
+def test_a_file_that_is_too_large_is_refused_and_let_go(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_LIMITS", '{"photo_bytes": 1000}')
+    monkeypatch.setattr(sample_tiles, "show_samples", lambda *_args, **_more: None)
+    app = AppTest.from_function(_page).run()
+    app.file_uploader[0].upload("film.bin", b"x" * 1001).run()
+    assert not app.exception
+    assert "film.bin" in app.text[0].value
+    assert "too large" in app.text[0].value
+    assert not app.file_uploader[0].value
+
+
+def test_of_a_batch_the_content_is_kept_where_there_is_an_answer(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_LIMITS", '{"photo_bytes": 1000}')
+    monkeypatch.setattr(prediction_view, "_picture", lambda *_args: None)
+    monkeypatch.setattr(
+        predict,
+        "predict",
+        lambda _run, photos: (
+            predict.Prediction(file=name, error="It is no photo." if name == "text" else None)
+            for name, _content in photos
+        ),
+    )
+
+    def unread() -> bytes:
+        raise AssertionError("it is too large to be read")
+
+    handed = [
+        ("text", 3, lambda: b"abc"),
+        ("large", 1001, unread),
+        ("photo", 2, lambda: b"ab"),
+        ("larger", 1002, unread),
+    ]
+    run: Any = None
+    task: Any = SimpleNamespace(cancelled=False, report=lambda *_args: None)
+    found = prediction_view._ask_many(run, iter(handed), 4, task)
+    assert [one.prediction.file for one in found] == ["text", "large", "photo", "larger"]
+    assert [one.content for one in found] == [None, None, b"ab", None]
+    large = ["too large" in (one.prediction.error or "") for one in found]
+    assert large == [False, True, False, True]
