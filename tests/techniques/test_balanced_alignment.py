@@ -13,6 +13,7 @@ from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation import linear_probe
 from translearn_core.techniques.adaptation import coral
 from translearn_core.techniques.balanced_alignment import (
+    LEAST_DIVERSITY,
     AdaptationCheck,
     BalancedAlignment,
     Neighbourhood,
@@ -178,6 +179,13 @@ def test_labels_of_one_class_are_not_diverse_and_even_ones_are() -> None:
     assert diversity(even) == pytest.approx(1.0)
     assert diversity(even[:1].repeat(40, axis=0)) == 0.0
     assert 0 < diversity(np.concatenate([even[:4], even[:1].repeat(40, axis=0)])) < 0.5
+    assert diversity(even[:1]) == 0.0
+
+
+def test_fewer_photos_than_classes_are_diverse_where_no_two_are_alike() -> None:
+    answers = np.eye(100)[:12]
+    assert diversity(answers) == pytest.approx(1.0)
+    assert diversity(answers[[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]]) < LEAST_DIVERSITY
 
 
 def test_answers_under_the_right_shares_are_right_where_even_ones_mislead() -> None:
