@@ -24,6 +24,8 @@ from translearn_core.graph.build import build_backbone
 from translearn_core.graph.engine import (
     KerasEngine,
     OpenVINOEngine,
+    confirm_engine,
+    is_confirmed,
     kept_engine,
     open_prefix_engine,
     run_engine,
@@ -197,6 +199,29 @@ def test_a_network_that_disagreed_is_left_to_keras(look: FeatureExtractor) -> No
     model = keras.Model(photo, keras.layers.GlobalAveragePooling2D()(photo))
     assert isinstance(open_prefix_engine(path, lambda: model), KerasEngine)
     assert kept_engine(path) == "disagrees"
+
+
+def test_a_network_converted_without_keras_is_confirmed_by_it_or_no_longer_used(
+    look: FeatureExtractor,
+) -> None:
+    of_39 = replace(look, size=39)
+    path = of_39.engine_path(POOLED)
+    _open(of_39)
+    assert not is_confirmed(path), "nobody has asked Keras"
+
+    def prefix(**weights: Any) -> Any:
+        network = build_backbone(STARTER, size=39, **weights)
+        return split_at(network, cut_points(network)[-1])[0]
+
+    confirm_engine(path, prefix())
+    assert is_confirmed(path)
+    assert kept_engine(path) == "agrees"
+    confirm_engine(path, prefix(weights="random", seed=1))
+    assert not is_confirmed(path)
+    assert kept_engine(path) == "disagrees"
+    missing = path.with_name("missing.xml")
+    confirm_engine(missing, None)
+    assert not is_confirmed(missing)
 
 
 def test_what_was_not_used_for_long_goes_first(

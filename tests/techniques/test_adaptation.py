@@ -135,6 +135,7 @@ def test_before_is_the_whole_plain_head_which_has_not_learned_what_judges_it(pla
     figures = technique.figures(NO_TEST)["adaptation"]
     assert before.head.get_layer("head_hidden").units == 16 + 2 * 2, "with its linear half"
     assert figures["source_accuracy_before"] < 0.75
+    assert before.unseeing is None, "nobody asks it"
 
 
 @pytest.mark.parametrize("burst", [1, 6])

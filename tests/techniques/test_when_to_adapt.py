@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from translearn_core.techniques.when_to_adapt import AdaptationCheck, diversity, tell_apart
+from translearn_core.techniques.when_to_adapt import (
+    LEAST_DIVERSITY,
+    AdaptationCheck,
+    diversity,
+    tell_apart,
+)
 
 CLASSES = 4
 
@@ -52,3 +57,10 @@ def test_labels_of_one_class_are_not_diverse_and_even_ones_are() -> None:
     assert diversity(even) == pytest.approx(1.0)
     assert diversity(even[:1].repeat(40, axis=0)) == 0.0
     assert 0 < diversity(np.concatenate([even[:4], even[:1].repeat(40, axis=0)])) < 0.5
+    assert diversity(even[:1]) == 0.0
+
+
+def test_fewer_photos_than_classes_are_diverse_where_no_two_are_alike() -> None:
+    answers = np.eye(100)[:12]
+    assert diversity(answers) == pytest.approx(1.0)
+    assert diversity(answers[[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]]) < LEAST_DIVERSITY

@@ -15,9 +15,9 @@ from translearn_core import datasets
 from translearn_core.config import Configuration, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.aspect_ratios import FitChoice
-from translearn_core.features.extractor import FeatureExtractor
+from translearn_core.features.extractor import POOLED, FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
-from translearn_core.graph.engine import prepare_device
+from translearn_core.graph.engine import is_confirmed, prepare_device
 from translearn_core.graph.gpus import count_gpus
 from translearn_core.graph.keras_file import can_be_written
 from translearn_core.imaging.augment import AugmentationPolicy
@@ -78,8 +78,14 @@ class Plan(ResolvedSettings):
 
     @property
     def saves_by_record(self) -> bool:
-        """Whether the model is saved without being built: what a run leaves of a backbone whose graph is
-        recorded is known but for the head, unless something learns in it."""
+        """Whether the model is saved without being built: where it could be, and Keras has confirmed in
+        an earlier run what its features come from."""
+        return self.could_save_by_record and is_confirmed(self.extractor.engine_path(POOLED))
+
+    @property
+    def could_save_by_record(self) -> bool:
+        """Whether all of the model is known but for the head: the graph of the backbone is recorded, and
+        nothing learns in it."""
         if self.fine_tunes or self.techniques or count_gpus():
             return False
         return self.extractor.is_recorded and can_be_written(self.backbone)

@@ -437,12 +437,12 @@ def open_prefix_engine(
 def kept_engine(path: Path) -> Literal["agrees", "disagrees", ""]:
     """What is kept of a converted graph: one that can be used, that Keras is to be used, or nothing.
 
-    `.json` beside the graph is written last. It holds the difference from Keras at conversion (null
-    where the graph was converted without Keras) and the checksums of the files: a damaged or half
-    written one counts as nothing.
+    `.json` beside the graph is written last. It holds the difference from Keras (null where the graph
+    was converted without Keras, until `confirm_engine`) and the checksums of the files: a damaged or
+    half written one counts as nothing.
     """
     try:
-        comparison = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        comparison = _read_comparison(path)
         if not comparison["agrees"]:
             return "disagrees"
         if comparison["sha256"] != _checksums(path):
@@ -452,6 +452,36 @@ def kept_engine(path: Path) -> Literal["agrees", "disagrees", ""]:
     with suppress(OSError):
         path.with_suffix(".json").touch()  # the least recently used goes first
     return "agrees"
+
+
+def is_confirmed(path: Path) -> bool:
+    """Whether Keras was asked the same as what is kept of a converted graph, and they agreed."""
+    if kept_engine(path) != "agrees":
+        return False
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return bool(_read_comparison(path)["difference"] <= TOLERANCE)
+    return False
+
+
+def confirm_engine(path: Path, model: Any) -> None:
+    """Hold what is kept of a converted graph against Keras, and keep the difference beside it.
+
+    Args:
+        path: of the graph; nothing is done where there is none.
+        model: the same graph in Keras.
+    """
+    if kept_engine(path) != "agrees":
+        return
+    photos, expected, scale = _ask_keras(model)
+    difference = float(np.abs(run_engine(OpenVINOEngine(path), photos) - expected).max()) / scale
+    agrees = difference <= TOLERANCE
+    if not agrees:
+        logger.warning("OpenVINO differs from Keras by %.1e: Keras is used from now on", difference)
+    _keep(path, agrees=agrees, difference=difference)
+
+
+def _read_comparison(path: Path) -> Any:
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 
 
 def _keep(path: Path, *, agrees: bool, difference: float | None) -> None:
@@ -528,14 +558,19 @@ def conversion_versions() -> str:
 
 def _convert_and_compare(model: Any, path: Path) -> float:
     """Largest difference between the converted graph and Keras, relative to the largest value."""
-    shape = tuple(model.inputs[0].shape[1:])
-    photos = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
-    expected = run_keras(model, photos)
-    scale = float(np.abs(expected).max()) or 1.0
+    photos, expected, scale = _ask_keras(model)
     return (
         convert_checked(model, path, photos=photos, expected=expected, tolerance=TOLERANCE * scale)
         / scale
     )
+
+
+def _ask_keras(model: Any) -> tuple[Array, Array, float]:
+    """Two random photos, what a Keras model answers to them, and the largest value of that."""
+    shape = tuple(model.inputs[0].shape[1:])
+    photos = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
+    expected = run_keras(model, photos)
+    return photos, expected, float(np.abs(expected).max()) or 1.0
 
 
 def gpu_names() -> list[str]:

@@ -456,10 +456,13 @@ class RunMetrics(HeadMetrics):
     fine_tuned: bool = Field(default=False, description="whether unfrozen blocks were trained")
     parity_max_diff: float | None = Field(
         default=None,
-        description="largest difference of a probability between saved and measured model",
+        description="largest difference of a probability between saved and measured model: as "
+        "Keras answers, or its OpenVINO copy where the model was saved without Keras",
     )
     openvino_max_diff: float | None = Field(
-        default=None, description="the same for its OpenVINO copy; null without one"
+        default=None,
+        description="between the OpenVINO copy and the saved model as Keras answers, or the "
+        "measured one where the model was saved without Keras; null without a copy",
     )
     model_bytes: int = Field(default=0, description="size of model.keras in bytes")
     seconds: Seconds = Field(default=Seconds(), description="duration of each part")

@@ -119,7 +119,12 @@ class Adaptation(Technique):
     """What all methods share: both domains, a plain head to compare with, and the figures.
 
     A method says in `adapt` what the head learns from.
+
+    Attributes:
+        asks_unseeing: whether it asks the plain head that has not learned from the validation photos.
     """
+
+    asks_unseeing = False
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """What the head learns from."""
@@ -157,7 +162,9 @@ class Adaptation(Technique):
         )
         seed(self.plan)  # gathering may have drawn
         plain, silent = Techniques(self.plan), monitor.silent()
-        self._before = learn_head(self.plan, training, plain, silent, keeps_unseeing=True)
+        self._before = learn_head(
+            self.plan, training, plain, silent, keeps_unseeing=self.asks_unseeing
+        )
         monitor.check_stop()
         self._training = self.adapt(self._domains, monitor)
         return self._training
@@ -211,6 +218,8 @@ class LabelPropagation(Adaptation):
     photos that are alike. A head that begins as the plain one does learns the average on photos of
     the target domain, and the labelled ones. Where the domains can hardly be told apart, or plain
     answers are of few classes, the run stays the plain one."""
+
+    asks_unseeing = True
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`. Validation photos have no part in what judges by them."""

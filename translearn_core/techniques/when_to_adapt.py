@@ -144,10 +144,10 @@ def tell_apart(
 
 def diversity(answers: Array) -> float:
     """How evenly the labels of answers `(m, classes)` fall into the classes: the entropy of their
-    shares in units of the largest, from 0 (one class) to 1."""
-    classes = answers.shape[1]
-    shares = np.bincount(answers.argmax(axis=1), minlength=classes) / len(answers)
-    return float(entropy(shares) / np.log(classes))
+    shares in units of the largest that so many answers can have, from 0 (one class) to 1."""
+    photos, classes = answers.shape
+    shares = np.bincount(answers.argmax(axis=1), minlength=classes) / photos
+    return float(entropy(shares) / np.log(min(photos, classes))) if photos > 1 else 0.0
 
 
 def judge_alignment(

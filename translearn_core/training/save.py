@@ -31,11 +31,12 @@ from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.evaluation.slices import find_slices
+from translearn_core.features.extractor import POOLED
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.formatting import percent
 from translearn_core.graph import keras_file
-from translearn_core.graph.engine import run_keras
+from translearn_core.graph.engine import confirm_engine, run_keras
 from translearn_core.i18n import _
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import Monitor
@@ -68,7 +69,11 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class SavedModelCheck:
-    """How far the saved model, loaded afresh, is from the path that was measured."""
+    """How far the saved model, read afresh, is from the path that was measured.
+
+    `parity_max_diff` is what Keras finds; where the model was saved by its record, its OpenVINO copy,
+    which was converted from the file, stands in for Keras, and both figures are the same.
+    """
 
     parity_max_diff: float
     openvino_max_diff: float | None
@@ -86,8 +91,9 @@ def save_model(
 ) -> SavedModelCheck:
     """Put the model together, save it, read it afresh and hold it against the measured path.
 
-    Where it is known but for the head what is to be saved, the file is written and read without building
-    the network; should what was read not answer as measured, Keras does both.
+    The first run with a backbone at one image size has Keras do both, and hold what the features came
+    from against Keras as well. Where they agreed, the file is from then on written and read without
+    building the network; should what was read not answer as measured, Keras does both.
     """
     learned = data.photos[data.split == "train"]
     plan.run.write_labels(
@@ -111,7 +117,7 @@ def save_model(
         check = _save_by_record(plan, head, photos, expected)
         if check is not None:
             return check
-    return _save_with_keras(plan, network.assemble(head), photos, expected, monitor)
+    return _save_with_keras(plan, network, head, photos, expected, monitor)
 
 
 def _save_by_record(
@@ -152,10 +158,11 @@ def _save_by_record(
 
 
 def _save_with_keras(
-    plan: Plan, assembled: Any, photos: Array, expected: Array, monitor: Monitor
+    plan: Plan, network: Network, head: Any, photos: Array, expected: Array, monitor: Monitor
 ) -> SavedModelCheck:
     from translearn_core.graph import saving
 
+    assembled = network.assemble(head)
     trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
     saving.save_model(assembled, plan.run.model_path)
     loaded = saving.load_model(plan.run.model_path)
@@ -169,6 +176,8 @@ def _save_with_keras(
                 "probabilities differ by up to {difference}."
             ).format(difference=percent(difference, 1))
         )
+    if difference <= PARITY_TOLERANCE:
+        _confirm_features(plan, network)
     copied = write_copy(
         loaded,
         plan.run.openvino_path,
@@ -182,6 +191,16 @@ def _save_with_keras(
         trainable_weights=trainable,
         model_bytes=plan.run.model_path.stat().st_size,
     )
+
+
+def _confirm_features(plan: Plan, network: Network) -> None:
+    """Hold the engine of the features against Keras, once, where later models may be saved without."""
+    if not plan.could_save_by_record or plan.saves_by_record:
+        return
+    try:
+        confirm_engine(plan.extractor.engine_path(POOLED), network.parts[0])
+    except Exception:  # the model is saved: later ones are saved by Keras, too
+        logger.exception("The converted network cannot be compared with Keras")
 
 
 def _decode_sample(paths: Sequence[Path], size: int, fit: Fit) -> tuple[Array, list[int]]:
