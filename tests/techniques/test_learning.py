@@ -11,8 +11,11 @@ import pytest
 from tests.support.clouds import training_data
 from translearn_core import datasets, runs
 from translearn_core.arrays import Array
+from translearn_core.evaluation.calibration import as_logits, fit_temperature
 from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.head import answer_validation
+from translearn_core.fitting.linear import learn_linear
 from translearn_core.fitting.plan import Plan, make_plan
 from translearn_core.monitor import SILENT
 from translearn_core.run_settings import make_settings
@@ -71,3 +74,57 @@ def test_a_head_begins_afresh_where_answers_have_changed(plan: Plan, data: Train
     assert learned.refitted
     assert learned.val_accuracy is not None
     assert learned.val_accuracy < 1.0, "by the head that was wrong"
+
+
+def test_the_linear_half_of_changed_answers_is_calibrated_by_the_validation_photos(
+    plan: Plan,
+) -> None:
+    """Answers about photos of another place are guesses, which say nothing of how often a head is
+    right, unlike the labels of 160 validation photos."""
+    rng = np.random.default_rng(2)
+    labels = np.tile([0, 1], 200)
+    split = np.repeat(["train", "val", "train"], [80, 160, 160])
+    features = rng.normal(0, 1, (400, WIDTH))
+    features[:, :40] += 0.5 * labels[:, None]
+    labels[240:] = rng.integers(0, 2, 160)
+    data = training_data(features, labels, split)
+    training = TrainingSet(data=data, joined=data.joined(), anew=True)
+    plan = replace(plan, settings=plan.settings.model_copy(update={"epochs": 2}))
+    learned = learn_head(plan, training, Techniques(plan), SILENT)
+    by_labels, by_guesses = (
+        learn_linear(plan, one, SILENT, with_validation=False) for one in (data, data.joined())
+    )
+    assert learned.linear_half is not None
+    assert learned.linear_half["temperature"] == round(by_labels.temperature, 4)
+    assert learned.linear_half["penalty"] == by_labels.penalty
+    assert abs(by_guesses.temperature / by_labels.temperature - 1) > 0.2, "they say otherwise"
+    kernel = learned.head.get_layer("head_hidden").get_weights()[0][:, 16:18]
+    assert np.abs(kernel - by_labels.kernel).max() > 1e-3, "it learned the validation photos"
+
+
+def test_the_head_before_the_validation_photos_is_calibrated_by_its_own_answers(
+    plan: Plan,
+) -> None:
+    """Its hidden half is of the best epoch, what is saved goes by the last one; here they differ."""
+    rng = np.random.default_rng(3)
+    labels = np.tile([0, 1], 60)
+    features = rng.normal(0, 0.5, (120, WIDTH))
+    features[:, :10] += labels[:, None]
+    labels[:15] = 1 - labels[:15]
+    data = training_data(features, labels, np.repeat(["train", "val"], 60))
+
+    def learn(plan: Plan) -> LearnedHead:
+        seed(plan)
+        return learn_head(plan, TrainingSet.of(data), Techniques(plan), SILENT, keeps_unseeing=True)
+
+    unsteady = {"learning_rate": 0.05, "schedule": "constant", "epochs": 8}
+    plan = replace(plan, settings=plan.settings.model_copy(update=unsteady))
+    hidden = learn(replace(plan, settings=plan.settings.model_copy(update={"head": "hidden"})))
+    kept = answer_validation(data, hidden.unseeing, data.pooled)
+    temperature, last = (
+        fit_temperature(as_logits(said.probs), said.labels) for said in (kept, hidden.validation)
+    )
+    assert abs(last / temperature - 1) > 0.1
+    expected = hidden.unseeing.get_layer("probabilities").get_weights()[0] * 0.5 / temperature
+    found = learn(plan).unseeing.get_layer("probabilities").get_weights()[0][:16]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)

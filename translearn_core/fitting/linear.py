@@ -12,7 +12,7 @@ Figures: docs/experiments/head.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -100,41 +100,61 @@ class _Samples:
             stop=lambda: monitor.stop_requested,
         )
 
+    def solve_all(self, penalty: float, temperature: float, monitor: Monitor) -> Array:
+        """A head that learned from all rows, its logits in units of a temperature."""
+        weights = self.solve([np.empty(0, np.int64)], penalty, FINAL_STEPS, monitor)[0]
+        scaled: Array = weights / np.float32(temperature)
+        return scaled
+
 
 def learn_linear(
-    plan: Plan, data: TrainingData, monitor: Monitor, *, with_validation: bool
+    plan: Plan,
+    data: TrainingData,
+    monitor: Monitor,
+    *,
+    with_validation: bool,
+    like: LinearHalf | None = None,
 ) -> LinearHalf:
     """Learn the linear half of a head.
 
     Args:
         with_validation: learn from the validation photos as well.
+        like: one whose penalty, temperature and held-out logits are taken over.
 
     Raises:
         StopRequestedError: the monitor said so.
     """
     val = data.rows("val")
     samples = _gather(plan, data.joined() if with_validation else data)
+    if like is not None:
+        weights = samples.solve_all(like.penalty, like.temperature, monitor)
+        kernel, bias = _for_raw_features(samples.space, weights)
+        return replace(like, kernel=kernel, bias=bias)
     parts = _held_out_parts(plan, data, samples, val)
     judged = np.concatenate([np.empty(0, np.int64), *parts])
     seen = [samples.space.transform(data.pooled.take(part)) for part in parts]
     logits, penalty = _choose_penalty(samples, parts, seen, data.labels[judged], monitor)
     temperature = fit_temperature(logits, data.labels[judged])
-    weights = samples.solve([np.empty(0, np.int64)], penalty, FINAL_STEPS, monitor)[0]
-    weights = weights / np.float32(temperature)
-    space = samples.space
+    weights, space = samples.solve_all(penalty, temperature, monitor), samples.space
     rest = np.setdiff1d(val, judged)  # not learned from: in no fold, or not among so many samples
     by_row = np.zeros((len(data.labels), logits.shape[1]))
     by_row[judged] = logits / temperature
     by_row[rest] = space.transform(data.pooled.take(rest)) @ weights
-    kernel = (space.components @ weights[:-1]) / space.deviation[:, None]
-    bias = weights[-1] - space.mean @ kernel
+    kernel, bias = _for_raw_features(space, weights)
     return LinearHalf(
-        kernel=kernel.astype(np.float32),
-        bias=bias.astype(np.float32),
+        kernel=kernel,
+        bias=bias,
         held_out=by_row[val],
         penalty=penalty,
         temperature=temperature,
     )
+
+
+def _for_raw_features(space: PCASpace, weights: Array) -> tuple[Array, Array]:
+    """Weights `(d' + 1, classes)` in a space as kernel `(d, classes)` and bias `(classes,)`, float32."""
+    kernel = (space.components @ weights[:-1]) / space.deviation[:, None]
+    bias = weights[-1] - space.mean @ kernel
+    return kernel.astype(np.float32), bias.astype(np.float32)
 
 
 def _gather(plan: Plan, data: TrainingData) -> _Samples:

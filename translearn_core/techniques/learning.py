@@ -95,7 +95,9 @@ def learn_head(
         unseeing = both.head if keeps_unseeing else None
         if keeps_unseeing and joins:
             half = learn_linear(plan, training.data, monitor, with_validation=False)
-            unseeing = join(plan, learned.unseeing, half, learned.validation).head
+            hidden = learned.unseeing
+            said = answer_validation(training.data, hidden, training.data.pooled)  # of its epoch
+            unseeing = join(plan, hidden, half, said).head
     except StopRequestedError:
         return learned
     return replace(
@@ -113,13 +115,12 @@ def _learn_linear(plan: Plan, training: TrainingSet, monitor: Monitor, joins: bo
     """The linear half, of the validation photos, too, if it `joins` them.
 
     Answers that have changed meanwhile were made with them: what is said of these photos then comes
-    from a half of its own, which learned the answers before.
+    from a half of its own, which learned the answers before and was calibrated by their labels.
     """
     if not joins or not training.anew or training.joined is None:
         return learn_linear(plan, training.data, monitor, with_validation=joins)
     before = learn_linear(plan, training.data, monitor, with_validation=False)
-    half = learn_linear(plan, training.joined, monitor, with_validation=False)
-    return replace(half, held_out=before.held_out)
+    return learn_linear(plan, training.joined, monitor, with_validation=False, like=before)
 
 
 def _learn_hidden(
