@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from tests.support.epochs import epoch
 from translearn_core import palette
+from translearn_ui import shell
 from translearn_ui.components import charts
 
 
@@ -78,3 +81,12 @@ def test_largest_confusion_is_said_in_words() -> None:
     sentence = charts.confusion_sentence([[8, 2], [1, 9]], ["cats", "dogs"])
     assert sentence == "Most often mixed up: cats taken for dogs (2 photos)."
     assert "No mistake" in charts.confusion_sentence([[1, 0], [0, 1]], ["cats", "dogs"])
+
+
+def test_words_of_a_chart_that_stays_follow_the_theme_of_the_browser() -> None:
+    """The style sheet knows the ink that charts are drawn in by its value, as a browser writes it."""
+    style = (Path(shell.__file__).parent / "translearn.css").read_text(encoding="utf-8")
+    for ink in charts.TEXT_COLORS.values():
+        red, green, blue = (int(ink[i : i + 2], 16) for i in (1, 3, 5))
+        for part in ("fill", "stroke"):
+            assert f'[style*="{part}: rgb({red}, {green}, {blue})"]' in style
