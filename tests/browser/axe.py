@@ -11,7 +11,7 @@ STOP = 'data-testid="stBaseButton-header"'
 
 AT_REST = """
 * { transition: none !important; animation: none !important; }
-[data-stale=true] { opacity: 1 !important; }
+[data-stale=true], [data-testid=stExpander] :is(details, summary) { opacity: 1 !important; }
 """
 """No colour is judged half-way: not while the theme changes, nor where a part is pale for the moment
 in which its successor is made."""

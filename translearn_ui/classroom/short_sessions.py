@@ -11,6 +11,7 @@ import asyncio
 import ctypes
 import gc
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
@@ -25,9 +26,12 @@ MOST = 512
 class ShortSessions(MemorySessionStorage):
     """Closed pages, each let go after `KEPT_S` seconds."""
 
-    def __init__(self, kept_s: float = KEPT_S) -> None:
+    def __init__(
+        self, kept_s: float = KEPT_S, give_back: Callable[[bool], None] | None = None
+    ) -> None:
         super().__init__(maxsize=MOST, ttl_seconds=kept_s)  # type: ignore[arg-type]
         self._kept_s = kept_s
+        self._give_back = give_back or give_memory_back
         self._timer: asyncio.TimerHandle | None = None
 
     def save(self, session_info: SessionInfo) -> None:
@@ -48,7 +52,7 @@ class ShortSessions(MemorySessionStorage):
         del expired
         if self._cache:
             self._wait()
-        asyncio.get_running_loop().run_in_executor(None, give_memory_back)
+        asyncio.get_running_loop().run_in_executor(None, self._give_back, not self._cache)
 
 
 M_ARENA_MAX = -8
@@ -69,11 +73,16 @@ def collect_garbage() -> None:
     gc.collect()
 
 
-def give_memory_back() -> None:
-    """Collect garbage, and let the system have the memory that is free, where it is known how. What was
-    set aside with modules (`start.set_modules_aside`) may have been of pages that are closed now."""
-    is_set_aside = gc.get_freeze_count() > 0
-    gc.unfreeze()
+def give_memory_back(everything: bool) -> None:
+    """Collect garbage, and let the system have the memory that is free, where it is known how.
+
+    Args:
+        everything: also what was set aside with modules (`start.set_modules_aside`) and may have been of
+            pages that are closed now; this stops all threads for some tenths of a second.
+    """
+    is_set_aside = everything and gc.get_freeze_count() > 0
+    if is_set_aside:
+        gc.unfreeze()
     gc.collect()
     if is_set_aside:
         gc.freeze()
