@@ -10,19 +10,15 @@ import io
 import random
 import re
 import shutil
-import sys
-import tempfile
 import time
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from playwright.async_api import Error, async_playwright
 
-from benchmarks.process import ROOT
 from benchmarks.served import PIN
 from benchmarks.told import MARKS, Told, mark_of
 
@@ -32,17 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ANSWER_MS = 120_000
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 STEPS = ("photos", "train", "results", "try_it")
 _DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-_STARTER = """#!{python}
-import os, sys
-sys.path.insert(0, {root!r})
-from translearn_core.concurrency import LOW, lower_priority
-lower_priority(LOW)
-os.execv({path!r}, [{path!r}, *sys.argv[1:]])
-"""
-"""Starts Chromium at the priority of a class's trainings. Its processes take a higher one where they may, which
-counts within their session alone."""
 _DRAWN = """() => [...document.querySelectorAll('img[src*="/media/"]')]
     .filter(one => one.complete && one.naturalWidth).map(one => one.src)"""
 
@@ -208,22 +196,18 @@ class PersonInTab:
 @asynccontextmanager
 async def tabs(served: Served, names: list[str]) -> AsyncIterator[list[Tab]]:
     """A tab for each person, each in a profile of its own. People's browsers compute on machines of their
-    own: here they share with the trainings what the server and this process leave.
+    own; here they share the processors with the server and the trainings, at the usual priority.
 
     Raises:
         RuntimeError: there is no Chromium.
     """
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    found = [shutil.which(name) for name in BROWSERS]
     path = next((name for name in found if name), None)
     if path is None:
         raise RuntimeError("There is no Chromium on this machine.")
     options = ["--no-sandbox", "--disable-gpu"]
     async with async_playwright() as playwright:
-        with tempfile.TemporaryDirectory() as folder:
-            starter = Path(folder) / "chromium"
-            starter.write_text(_STARTER.format(python=sys.executable, root=str(ROOT), path=path))
-            starter.chmod(0o700)
-            browser = await playwright.chromium.launch(executable_path=starter, args=options)
+        browser = await playwright.chromium.launch(executable_path=path, args=options)
         contexts = [await browser.new_context(ignore_https_errors=True) for _name in names]
         yield [
             Tab(await context.new_page(), served, name)
