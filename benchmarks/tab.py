@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import random
 import re
-import shutil
 import time
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from playwright.async_api import Error, async_playwright
 
+from benchmarks.chromium import find_chromium
 from benchmarks.served import PIN
 from benchmarks.told import MARKS, Told, mark_of
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ANSWER_MS = 120_000
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 STEPS = ("photos", "train", "results", "try_it")
 _DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 _DRAWN = """() => [...document.querySelectorAll('img[src*="/media/"]')]
@@ -201,8 +200,7 @@ async def tabs(served: Served, names: list[str]) -> AsyncIterator[list[Tab]]:
     Raises:
         RuntimeError: there is no Chromium.
     """
-    found = [shutil.which(name) for name in BROWSERS]
-    path = next((name for name in found if name), None)
+    path = find_chromium()
     if path is None:
         raise RuntimeError("There is no Chromium on this machine.")
     options = ["--no-sandbox", "--disable-gpu"]

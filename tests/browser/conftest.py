@@ -6,7 +6,6 @@ Screenshots go to `artifacts/screenshots/`, which git ignores and CI keeps.
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,13 +19,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.chromium import find_chromium
 from tests.support.photos import SHARED
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-"""The first that is installed is driven: that without windows takes a third less of a processor."""
 BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--process-per-site", "--js-flags=--no-opt"]
 """Pages of the app share one process: what it has compiled of Streamlit is not compiled again. A page
 lives a few seconds; it takes longer to optimise its code than that saves."""
@@ -119,7 +117,7 @@ def shared() -> Path:
 
 def browser_path() -> str:
     """The browser that the tests drive; skips where there is none."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = find_chromium()
     if path is None:
         pytest.skip("There is no Chromium on this machine.")
     return path
