@@ -189,9 +189,27 @@ def _lower_threads(pid: int, niceness: int) -> None:
                         os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
+def niceness_of_session(path: Path) -> int | None:
+    """Read the niceness of a session: `/autogroup-79 nice 0`.
+
+    Args:
+        path: `/proc/<pid>/autogroup`.
+
+    Returns:
+        None where processors are not shared among sessions, and of a process that belongs to none, whose file
+        is empty: one of a service that the system began, or of a container.
+    """
+    try:
+        words = path.read_text().split()
+    except OSError:
+        return None
+    return int(words[-1]) if words else None
+
+
 def _lower_session(path: Path, niceness: int, attempts: int) -> None:
-    """Write the niceness of a session, unless it is as high: `/autogroup-79 nice 0`."""
-    if int(path.read_text().split()[-1]) >= niceness:
+    """Write the niceness of a session, unless it is as high, or there is none."""
+    before = niceness_of_session(path)
+    if before is None or before >= niceness:
         return
     for attempt in range(attempts):
         try:

@@ -17,7 +17,13 @@ import pytest
 
 from translearn_core import jobs, runs, spaces
 from translearn_core.atomic import write_atomically
-from translearn_core.concurrency import LOW, LOWEST, lower_priority, run_in_thread
+from translearn_core.concurrency import (
+    LOW,
+    LOWEST,
+    lower_priority,
+    niceness_of_session,
+    run_in_thread,
+)
 from translearn_core.jobs import launch, queue
 from translearn_core.jobs.queue import RESCAN_S, LiveJobs, niceness_of, waiting_jobs
 from translearn_core.run_settings import Settings
@@ -151,10 +157,21 @@ def test_places_of_one_person_do_not_hold_up_another(workspace: Path) -> None:
     assert run_in_thread(take_both).result(30)
 
 
-def _niceness_of_session(pid: int | str) -> int | None:
-    """None where processors are not shared among sessions."""
-    path = Path(f"/proc/{pid}/autogroup")
-    return int(path.read_text().split()[-1]) if path.is_file() else None
+@pytest.mark.parametrize(
+    ("written", "niceness"),
+    [("/autogroup-79 nice 12\n", 12), ("/autogroup-1 nice -5\n", -5), ("", None), (None, None)],
+)
+def test_a_process_may_have_no_session_of_its_own(
+    tmp_path: Path, written: str | None, niceness: int | None
+) -> None:
+    path = tmp_path / "autogroup"
+    if written is not None:
+        path.write_text(written)
+    assert niceness_of_session(path) == niceness
+
+
+def _session_of(pid: int | str) -> Path:
+    return Path(f"/proc/{pid}/autogroup")
 
 
 def test_in_a_class_jobs_leave_the_processors_to_the_pages(workspace: Path) -> None:
@@ -173,7 +190,7 @@ def test_a_worker_s_session_is_lowered_with_it(niceness: int) -> None:
     try:
         lower_priority(niceness, pid=process.pid, attempts=50)  # others may do so just now
         assert psutil.Process(process.pid).nice() == max(usual, niceness)
-        assert _niceness_of_session(process.pid) in (niceness, None)
+        assert niceness_of_session(_session_of(process.pid)) in (niceness, None)
     finally:
         process.communicate(b"\n")
 
@@ -212,9 +229,9 @@ def test_the_session_of_a_terminal_is_left_alone() -> None:
         "lower_priority(LOW)\n"
         "print(psutil.Process().nice())"
     )
-    before = _niceness_of_session("self")
+    before = niceness_of_session(_session_of("self"))
     done = subprocess.run(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True
     )
     assert int(done.stdout) == max(LOW, psutil.Process().nice())
-    assert _niceness_of_session("self") == before
+    assert niceness_of_session(_session_of("self")) == before
