@@ -60,7 +60,7 @@ def test_stop_keeps_what_was_learned_and_the_next_run_has_its_turn(
     assert second.state.state == "queued"
     assert jobs.place_in_queue(second) == 1
     first.request_stop()
-    wait_for(lambda: first.state.state == "stopped")
+    wait_for(lambda: first.state.state == "stopped" and not first.is_being_put_together)
     assert first.has_result
     assert first.metrics.state == "stopped"
     wait_for(lambda: first.process() is None)
