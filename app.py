@@ -9,7 +9,7 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_ui.components import bin_line
-from translearn_ui.shell import class_line, frame, language_choice, signed_in, start
+from translearn_ui.shell import class_line, frame, language_choice, left_pages, signed_in, start
 
 language_choice.use()
 st.set_page_config(
@@ -21,6 +21,7 @@ st.set_page_config(
 )
 
 start.once()
+left_pages.drop_their_requests()
 page = st.navigation(frame.navigation(), position="hidden")
 frame.follow_deep_link()
 with frame.inside(), frame.errors_shown(), signed_in.acting():

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from translearn_core import runs
+from translearn_core.run_settings import Settings
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -39,3 +47,45 @@ def test_each_step_answers_at_its_own_address(page: Any) -> None:
         expect(page.locator(f".st-key-frame_step_{name}_now")).to_be_visible(timeout=20_000)
         expect(page.get_by_text("Page not found")).to_have_count(0)
         expect(page.get_by_text("Something went wrong")).to_have_count(0)
+
+
+def test_a_late_request_of_the_page_before_does_not_clear_the_next_one(
+    page: Any, server_home: Path
+) -> None:
+    """Such as that of a clock, sent before the browser knows that another page is on its way."""
+    run = runs.create_run(server_home / "photos", Settings())
+    run.update_state(
+        state="running",
+        stage="head",
+        pid=os.getpid(),
+        pid_started=psutil.Process().create_time(),
+        heartbeat=time.time() + 3600,
+    )
+    late: list[bytes] = []
+
+    def pass_on(route: Any) -> None:
+        server = route.connect_to_server()
+
+        def send(message: Any) -> None:
+            server.send(message)
+            asked = BackMsg.FromString(message).rerun_script
+            if asked.fragment_id:
+                late[:] = [message]
+            elif late and asked.page_script_hash:
+                server.send(late.pop())
+
+        route.on_message(send)
+
+    page.route_web_socket("**/_stcore/stream*", pass_on)
+    page.goto(f"/train?run={run.id}")
+    expect(page.locator(".tl-now")).to_be_visible()
+    while not late:
+        page.wait_for_timeout(100)
+
+    page.locator(".st-key-frame_step_photos a").click()
+
+    expect(page.locator(".st-key-frame_step_photos_now")).to_be_visible()
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+    assert not late, "the late request went out"
+    expect(page.locator(".st-key-frame_step_photos_now")).to_be_visible()
+    run.update_state(state="stopped", pid=0)
