@@ -14,7 +14,7 @@ frame.page("teacher")
 def main() -> None:
     """For the teacher alone."""
     signed_in.require_teacher()
-    from translearn_ui.classroom import actions, ending, invitation, limits, tiles
+    from translearn_ui.classroom import actions, ending, invitation, quota_form, tiles
 
     classroom = people.class_of_installation()
     assert classroom is not None
@@ -27,7 +27,7 @@ def main() -> None:
     with tabs[0], frame.errors_shown():
         tiles.show_tiles()
         actions.show()
-        limits.show()
+        quota_form.show()
     with tabs[1], frame.errors_shown():
         tiles.show_queue()
     with tabs[2], frame.errors_shown():

@@ -31,7 +31,7 @@ GROUND = (
     "palette",
     "templates",
     "run_settings",
-    "limits",
+    "installation_limits",
     "config",
     "quotas",
 )

@@ -13,7 +13,7 @@ from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import print_line
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
-from translearn_core.service.limits import Bounds
+from translearn_core.service.request_bounds import Bounds
 
 if TYPE_CHECKING:
     from translearn_core.service.models import Models

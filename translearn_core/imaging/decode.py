@@ -50,7 +50,7 @@ from translearn_core.imaging.side_data import (
 )
 from translearn_core.imaging.square import Fit, to_square
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats, measure_stats
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 DECODE_VERSION = 2
 """Part of every cache key: increased whenever the same bytes could give different pixels."""
