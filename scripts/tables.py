@@ -26,7 +26,7 @@ from translearn_core.feasibility.report import Report
 from translearn_core.formatting import percent
 from translearn_core.installation_limits import Limits, Quotas
 from translearn_core.recipe.presets import PRESETS
-from translearn_core.recipe.techniques import CHAPTERS, TECHNIQUES
+from translearn_core.recipe.technique_table import CHAPTERS, TECHNIQUES
 from translearn_core.run_settings import allowed_values, setting_fields
 from translearn_core.runs.run_metrics import RunMetrics
 

@@ -33,7 +33,7 @@ from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.graph.assembly import OUTPUT
 from translearn_core.monitor import Monitor, PassProgress
-from translearn_core.recipe.techniques import ATTACK_STEPS
+from translearn_core.recipe.technique_table import ATTACK_STEPS
 from translearn_core.run_settings import Settings
 from translearn_core.techniques.base import Technique
 

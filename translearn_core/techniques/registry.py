@@ -1,6 +1,6 @@
 """Which class does what a row of the table of techniques promises.
 
-Owns: `build_techniques`. A technique is one row in `recipe/techniques.py` and one line here.
+Owns: `build_techniques`. A technique is one row in `recipe/technique_table.py` and one line here.
 Leaves to others: the techniques, each a module of its own. They are imported when they are used:
 some bring Keras in.
 """

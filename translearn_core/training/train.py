@@ -34,7 +34,7 @@ from translearn_core.fitting.plan import Network, Plan, make_plan
 from translearn_core.graph.gpus import count_gpus
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
-from translearn_core.recipe.techniques import ATTACK_STEPS
+from translearn_core.recipe.technique_table import ATTACK_STEPS
 from translearn_core.runs import Run
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.learning import learn_head, seed
