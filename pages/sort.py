@@ -13,6 +13,8 @@ import streamlit as st
 from translearn_core.i18n import _
 from translearn_ui.components import import_task, sort_offer
 from translearn_ui.shell import frame
+from translearn_ui.sorting import bring_in, extracting, sort_view
+from translearn_ui.training import train_here
 
 place = frame.page("sort")
 
@@ -21,9 +23,6 @@ def main() -> None:
     """The page in whatever state the current data set is."""
     if import_task.is_shown():
         return
-    from translearn_ui.sorting import bring_in, extracting, sort_view
-    from translearn_ui.training import train_here
-
     dataset = frame.current_dataset()
     st.title(_("Sort photos"), anchor=False)
     if dataset is not None and (task := sort_offer.begin_copy(dataset)) is not None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from translearn_core import people
 from translearn_core.i18n import _
+from translearn_ui.classroom import actions, ending, invitation, quota_form, tiles
 from translearn_ui.shell import frame, signed_in
 
 frame.page("teacher")
@@ -14,8 +15,6 @@ frame.page("teacher")
 def main() -> None:
     """For the teacher alone."""
     signed_in.require_teacher()
-    from translearn_ui.classroom import actions, ending, invitation, limits, tiles
-
     classroom = people.class_of_installation()
     assert classroom is not None
     signed_in.visit(None)
@@ -27,7 +26,7 @@ def main() -> None:
     with tabs[0], frame.errors_shown():
         tiles.show_tiles()
         actions.show()
-        limits.show()
+        quota_form.show()
     with tabs[1], frame.errors_shown():
         tiles.show_queue()
     with tabs[2], frame.errors_shown():

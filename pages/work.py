@@ -7,6 +7,7 @@ import streamlit as st
 from translearn_core import datasets, spaces
 from translearn_core.i18n import N_, _
 from translearn_core.runs import list_runs
+from translearn_ui.classroom import own_space
 from translearn_ui.components import bin_line, named_tabs
 from translearn_ui.shell import frame
 from translearn_ui.work import dataset_rows, installation, nodes_view, run_rows, space_used
@@ -34,8 +35,6 @@ def main() -> None:
         if spaces.is_whole():
             installation.show()
         else:
-            from translearn_ui.classroom import own_space
-
             own_space.show()
 
 

@@ -24,9 +24,9 @@ from translearn_core.feasibility.giveaways import FEATURES
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import Report
 from translearn_core.formatting import percent
-from translearn_core.limits import Limits, Quotas
+from translearn_core.installation_limits import Limits, Quotas
 from translearn_core.recipe.presets import PRESETS
-from translearn_core.recipe.techniques import CHAPTERS, TECHNIQUES
+from translearn_core.recipe.technique_table import CHAPTERS, TECHNIQUES
 from translearn_core.run_settings import allowed_values, setting_fields
 from translearn_core.runs.run_metrics import RunMetrics
 

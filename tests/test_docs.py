@@ -13,7 +13,7 @@ import pytest
 
 from scripts import tables
 from tests.support.sources import parsed
-from translearn_core.recipe.techniques import TECHNIQUES
+from translearn_core.recipe.technique_table import TECHNIQUES
 from translearn_core.run_settings import setting_fields
 from translearn_core.runs import StateName
 

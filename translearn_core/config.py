@@ -1,8 +1,8 @@
 """The configuration of this installation, and the folder of the workspace.
 
 Owns: `Configuration` (allowed folders, cache size, slots, …), reading it, and `home`.
-Leaves to others: bounds on uploads and on pupils (`limits.py`), the settings of a run (`run_settings.py`),
-whose space is acted in (`spaces.py`).
+Leaves to others: bounds on uploads and on pupils (`installation_limits.py`), the settings of a run
+(`run_settings.py`), whose space is acted in (`spaces.py`).
 
 Files: `<workspace>/config.toml` (optional). Environment: `TRANSLEARN_HOME` names the
 workspace; `TRANSLEARN_<NAME>` overrides one value of the configuration.
@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from translearn_core import spaces
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
-from translearn_core.limits import Limits, Quotas
+from translearn_core.installation_limits import Limits, Quotas
 from translearn_core.remembered import Memory
 
 

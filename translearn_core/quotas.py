@@ -27,7 +27,7 @@ from translearn_core.concurrency import Locks
 from translearn_core.config import home, load_configuration
 from translearn_core.errors import RunError, SettingsError, SourceError
 from translearn_core.i18n import _, ngettext
-from translearn_core.limits import Quotas
+from translearn_core.installation_limits import Quotas
 
 PER_SPACE = ("photos", "space_bytes", "runs", "waiting")
 """The figures that may differ from pupil to pupil; the others are of the class."""

@@ -117,8 +117,8 @@ def _tidy_export(job: Job) -> None:
     export_job.tidy(job)
 
 
-def _import_training() -> None:
-    """Import all that training needs: seconds, and 300 MB."""
+def _import_training() -> Callable[[], None]:
+    """Import all that training needs: seconds, and 300 MB. Returns what rehearses it."""
     from translearn_core.graph.engine import import_keras
 
     import_keras()
@@ -126,6 +126,7 @@ def _import_training() -> None:
     from translearn_core.training import train
 
     logger.info("%s and %s are imported", fit.__name__, train.__name__)
+    return fit.rehearse
 
 
 def _get_ready() -> None:
@@ -192,11 +193,9 @@ def _stand_by() -> Path | None:
 
     Returns None when none came.
     """
-    _import_training()
-    from translearn_core.fitting import fit
-
+    rehearse = _import_training()
     if not count_gpus():  # a GPU belongs to the run that has its turn
-        fit.rehearse()
+        rehearse()
     logger.info("Waiting")
     folder = warm_worker.wait_for_job(load_configuration().standby_idle_s)
     if folder is None:

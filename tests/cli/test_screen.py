@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
-from translearn_core.cli.screen import Bar
+from translearn_core.cli.bar import Bar
 
 with Bar() as bar:
     bar.show("Looking at photo 1 of 2 [of class A]", 0.5, always=True)

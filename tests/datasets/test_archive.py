@@ -25,7 +25,7 @@ from translearn_core import datasets
 from translearn_core.cli.choices import with_option
 from translearn_core.datasets.archive import open_archive
 from translearn_core.errors import SourceError, StorageError
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 pytestmark = pytest.mark.awkward
 

@@ -20,7 +20,7 @@ from translearn_core.datasets.manifest_checks import find_case_twins
 from translearn_core.datasets.readiness import check_ready
 from translearn_core.datasets.table_reading import read_table
 from translearn_core.errors import SourceError
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 pytestmark = pytest.mark.awkward
 

@@ -17,7 +17,7 @@ from translearn_core.cli import choices
 from translearn_core.datasets import ImportChoices
 from translearn_core.errors import PhotoError
 from translearn_core.imaging.video import EVERY_S, read_frames
-from translearn_ui.photos import add_photos
+from translearn_ui.photos import upload_choices
 
 av = pytest.importorskip("av")
 
@@ -203,7 +203,7 @@ def test_frames_that_are_too_large_are_refused_before_they_are_decoded(
 
 
 def test_page_and_command_line_begin_with_the_distance_that_an_import_takes() -> None:
-    assert choices.EVERY_S == add_photos.EVERY_S == EVERY_S
+    assert choices.EVERY_S == upload_choices.EVERY_S == EVERY_S
     made = choices.make_choices(
         follow_links=False, keep_folder=None, folder_as=None, classes="", names=""
     )

@@ -24,7 +24,7 @@ from translearn_core.features.extractor import PIXELS, POOLED, Engines, FeatureE
 from translearn_core.features.node_pass import ShardResult, ShardWorker, map_shards
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.remote import PhotoFile
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 from translearn_core.monitor import SILENT, Monitor
 
 SHARD = 16

@@ -12,7 +12,7 @@ from tests.support.image_files import JPEG, SIDE, U16, make_tiff, pixels_of, sav
 from translearn_core import datasets
 from translearn_core.errors import PhotoError
 from translearn_core.imaging import budget
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 pytestmark = pytest.mark.awkward
 

@@ -24,7 +24,7 @@ from tests.support.drawing import draw_image, draw_photo
 from translearn_core import datasets
 from translearn_core.datasets import DecodedPhoto
 from translearn_core.errors import PhotoError
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 pytestmark = pytest.mark.awkward
 

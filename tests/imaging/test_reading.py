@@ -13,9 +13,9 @@ from tests.support.image_files import GREY, SIDE, make_tiff, pixels_of, save_ima
 from translearn_core import datasets
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.errors import SourceError
-from translearn_core.imaging.decode import measure_reading
+from translearn_core.imaging.measured_ranges import measure_reading
 from translearn_core.imaging.reading import Reading, parse_reading, range_of
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 pytestmark = pytest.mark.awkward
 

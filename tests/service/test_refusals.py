@@ -22,7 +22,7 @@ from tests.support.service import PATIENCE_S, form_of
 from tests.support.trained import copy_of, trained
 from translearn_core.service.figures import Figures
 from translearn_core.service.guard import Guard
-from translearn_core.service.limits import Bounds
+from translearn_core.service.request_bounds import Bounds
 
 pytestmark = pytest.mark.xdist_group("service")
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support.drawing import draw_photo, make_tree, make_zip
 from translearn_core import backbones, datasets
 from translearn_core.arrays import Array
-from translearn_core.cli.sort import Copies, _copy
+from translearn_core.cli.sort_work import Copies, _copy
 from translearn_core.datasets import Dataset, NoClasses, read_unsorted
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.features import extractor

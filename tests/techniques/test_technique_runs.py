@@ -18,7 +18,7 @@ from translearn_core import datasets, runs, worker
 from translearn_core.errors import InputError
 from translearn_core.prediction.predict import predict
 from translearn_core.recipe import resolve
-from translearn_core.recipe.techniques import TECHNIQUES, plain_settings
+from translearn_core.recipe.technique_table import TECHNIQUES, plain_settings
 from translearn_core.run_settings import Settings, make_settings, setting_fields
 from translearn_core.runs import Run
 

@@ -17,7 +17,7 @@ from translearn_core import datasets, jobs
 from translearn_core.datasets.photos_without_class import write_loose
 from translearn_core.datasets.unsorted import write_unsorted
 from translearn_core.jobs.inline import InlineRunner
-from translearn_core.recipe.techniques import TECHNIQUES
+from translearn_core.recipe.technique_table import TECHNIQUES
 from translearn_core.run_settings import make_settings
 from translearn_core.runs import study
 from translearn_ui.shell import frame

@@ -2,8 +2,10 @@
 
 Owns: running one command, exit codes: 0 when the thing was done, 2 with one line on stderr for bad
 input, 1 for anything else, 130 when interrupted.
-Leaves to others: the commands (`check.py`, `train.py`, `search.py`, `predict.py`, `export.py`,
-`serve.py`, `cluster.py`), which call the same functions as the pages.
+Leaves to others: the commands (`check.py`, `sort.py`, `train.py`, `search.py`, `predict.py`,
+`export.py`, `serve.py`, `cluster.py`, `delete.py`), which declare options and help, and what each
+does (`check_work.py` and so on), which calls the same functions as the pages. Only the latter
+modules bring anything heavy in: `--help` does without.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from translearn_core.cli import delete  # noqa: F401 - the order of --help
 # isort: on
 from translearn_core.cli import help_text
 from translearn_core.cli.app import app
+from translearn_core.cli.choices import with_option
 from translearn_core.cli.interrupt import Interrupted
 from translearn_core.config import load_configuration
 from translearn_core.errors import InputError, TransLearnError
@@ -79,7 +82,6 @@ def _language_of_command() -> str:
 
 def _with_option(error: InputError) -> str:
     """The sentence of an error, with the option that answers it where it is an open question."""
-    from translearn_core.cli.choices import with_option
     from translearn_core.datasets.questions import OpenQuestionError
 
     return with_option(error.question) if isinstance(error, OpenQuestionError) else error.message

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,21 +13,9 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
-from translearn_core.cli.choices import ImportOptions, with_import_options, with_option
+from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.interrupt import kept
-from translearn_core.cli.screen import (
-    Bar,
-    BarMonitor,
-    import_folders,
-    import_of_manifest,
-    import_photos,
-    import_with_table,
-    local_source,
-    output_to,
-    print_json,
-    print_line,
-)
-from translearn_core.cli.settings import have_weights, make_settings_of
+from translearn_core.cli.screen import print_json, print_line
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _, ngettext
@@ -41,32 +24,14 @@ from translearn_core.i18n import _, ngettext
 @app.command()
 def backbones(json_: JsonOption = False) -> None:
     """List the backbones and whether their weights are on this machine."""
-    from translearn_core.backbones import BACKBONES
-    from translearn_core.backbones.weights import weights_status
+    from translearn_core.cli.check_work import backbone_rows
 
-    rows = []
-    for backbone in BACKBONES.values():
-        status = weights_status(backbone)
-        rows.append(
-            {
-                "name": backbone.name,
-                "title": backbone.title,
-                "size_mb": backbone.size_mb,
-                "parameters": backbone.parameters,
-                "input_size": backbone.input_size,
-                "top1": backbone.top1,
-                "licence": backbone.licence,
-                "when": _(backbone.when),
-                "weights": status.state,
-                "weights_file": str(status.path),
-                "weights_sentence": status.sentence,
-            }
-        )
+    rows = backbone_rows()
     if json_:
         print_json(rows)
         return
-    for backbone, row in zip(BACKBONES.values(), rows, strict=True):
-        top1 = percent(backbone.top1, 1) if backbone.top1 is not None else "-"
+    for row in rows:
+        top1 = percent(row["top1"], 1) if row["top1"] is not None else "-"
         print_line(
             f"{row['name']:<20} {row['size_mb']:>5.0f} MB {row['input_size']:>4} px "
             f"{top1:>7}  {row['weights']:<9} {row['when']}"
@@ -83,78 +48,15 @@ def check(
 ) -> None:
     """Check a labelled folder or archive: classes, counts, files that would be left out, warnings."""
     with kept(_("Nothing was changed: a check keeps nothing, and its photos stay as they are.")):
-        report = _check(source, options)
+        from translearn_core.cli.check_work import check_photos
+
+        report = check_photos(source, options)
     if json_:
         print_json(report)
     else:
         _print_report(report)
     if report["problem"]:
         raise InputError(report["problem"])
-
-
-def _check(source: str, options: ImportOptions) -> dict[str, Any]:
-    """Import into a workspace that is removed again, and describe what came."""
-    from translearn_core.datasets.photo_manifest import is_manifest
-
-    with (
-        tempfile.TemporaryDirectory(prefix="translearn-check-") as folder,
-        _workspace(Path(folder)),
-        Bar() as bar,
-    ):
-        if is_manifest(source):
-            dataset = import_of_manifest(source, options, check=True, bar=bar)
-        elif options.labels is not None:
-            dataset = import_with_table(
-                local_source(source), options.labels, options=options, check=True, say_notes=False
-            )
-        else:
-            dataset = import_folders(local_source(source), options, check=True, bar=bar)
-        return _describe(dataset)
-
-
-def _describe(dataset: Any) -> dict[str, Any]:
-    """The report of `check` as JSON."""
-    from translearn_core import datasets
-    from translearn_core.datasets.tasks import table_notes
-    from translearn_core.feasibility import assessment
-
-    judged = assessment.assess(dataset)
-    try:
-        datasets.check_ready(dataset)
-        problem = ""
-    except InputError as error:
-        problem = error.message
-    photos = dataset.photos
-    return {
-        "name": dataset.name,
-        "classes": {name: int(n) for name, n in dataset.counts.items()},
-        "n_photos": len(photos),
-        "grouped_by": dataset.record.grouped_by,
-        "groups": len(set(photos["group_name"]) - {""}),
-        "splits": {str(k): int(n) for k, n in photos["split"].value_counts().items() if k},
-        "left_out": _rows(dataset.left_out),
-        "smallest": [int(photos["width"].min()), int(photos["height"].min())]
-        if len(photos)
-        else [],
-        "largest": [int(photos["width"].max()), int(photos["height"].max())] if len(photos) else [],
-        "warnings": [
-            *table_notes(dataset).notes,
-            *map(with_option, table_notes(dataset).questions),
-            *dataset.record.notices,
-            *map(with_option, dataset.record.questions),
-            *datasets.found_by_checks(dataset),
-        ],
-        "assessment": {"level": judged.level, "sentence": judged.sentence},
-        "unused_rows": [row.model_dump() for row in table_notes(dataset).rows],
-        "problem": problem,
-    }
-
-
-def _rows(frame: Any) -> list[dict[str, str]]:
-    return [
-        {"file": str(file), "reason": str(reason)}
-        for file, reason in zip(frame["file"], frame["reason"], strict=True)
-    ]
 
 
 def _print_report(report: dict[str, Any]) -> None:
@@ -210,41 +112,15 @@ def feasible(
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
     with kept(_("Nothing was kept: the check had not begun.")):
-        from translearn_core.backbones import get_backbone
-        from translearn_core.feasibility import job as check
-        from translearn_core.feasibility import report as check_report
-        from translearn_core.recipe.resolve import resolve
+        from translearn_core.cli.check_work import check_feasibility
 
-        settings = make_settings_of({"backbone": backbone, "seed": seed})
-        have_weights(resolve(settings))
-        dataset = import_photos(source, test_source=test_source, options=options)
-        folder = check_report.folder_of(dataset)
-        folder.mkdir(exist_ok=True)
-    with kept(lambda: _what_is_kept(dataset)), output_to(folder / "log.txt"), Bar() as bar:
-        report = check.assess(
-            dataset,
-            backbone=get_backbone(backbone) if backbone else None,
-            seed=seed,
-            monitor=BarMonitor(bar, check.STAGES),
+        report = check_feasibility(
+            source, test_source=test_source, backbone=backbone, seed=seed, options=options
         )
     if json_:
         print_json(report.model_dump(mode="json"), indent=None)
     else:
         _print_feasible(report)
-
-
-def _what_is_kept(dataset: Any) -> str:
-    """What an interrupt of the feasibility check leaves."""
-    from translearn_core.feasibility import report as check_report
-
-    if check_report.read(dataset) is None:
-        return _(
-            "Kept: the list of the photos, in {folder}. Not kept: there is no report yet."
-        ).format(folder=dataset.folder)
-    return _(
-        "Kept: the list of the photos and the report that was there before, in {folder}. Not kept: "
-        "the new report."
-    ).format(folder=dataset.folder)
 
 
 def _print_feasible(report: Any) -> None:
@@ -268,17 +144,3 @@ def _print_feasible(report: Any) -> None:
         print_line(_("What would help most, in order:"))
     for number, advice in enumerate(report.advice, 1):
         print_line(f"  {number}. {advice.text}")
-
-
-@contextmanager
-def _workspace(folder: Path) -> Iterator[None]:
-    """Use another workspace meanwhile, so that nothing is written to the person's own."""
-    before = os.environ.get("TRANSLEARN_HOME")
-    os.environ["TRANSLEARN_HOME"] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["TRANSLEARN_HOME"]
-        else:
-            os.environ["TRANSLEARN_HOME"] = before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from translearn_core import cluster as connection
 from translearn_core.cli.app import JsonOption, app
 from translearn_core.cli.screen import print_json, print_line
 from translearn_core.i18n import _, ngettext
@@ -12,7 +13,6 @@ from translearn_core.i18n import _, ngettext
 @app.command()
 def cluster(json_: JsonOption = False) -> int:
     """Show the machines of the cluster that `config.toml` names, and what runs on each."""
-    from translearn_core import cluster as connection
     from translearn_core.jobs.machines import machines, waiting_for_a_place
     from translearn_core.jobs.placer import ensure
 

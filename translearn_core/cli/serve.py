@@ -11,9 +11,11 @@ import typer
 from translearn_core.cli.app import app
 from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import print_line
+from translearn_core.config import home
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
-from translearn_core.service.limits import Bounds
+from translearn_core.service.keys import add_key
+from translearn_core.service.request_bounds import Bounds
 
 if TYPE_CHECKING:
     from translearn_core.service.models import Models
@@ -54,7 +56,6 @@ def serve(
     if keys is not None and is_open:
         raise SettingsError(_("`--keys` and `--open` exclude each other. Leave one out."))
     with kept(_("Nothing was served yet.")):
-        from translearn_core.config import home
         from translearn_core.service.models import name_folders
         from translearn_core.service.serving import Door, is_here, serve
 
@@ -90,6 +91,4 @@ def serve_key(
     name: Annotated[str, typer.Argument(help="Who the key is for.")],
 ) -> None:
     """Make a key for a client of `serve`, and print it. The file keeps only its hash."""
-    from translearn_core.service.keys import add_key
-
     print_line(add_key(file, name))

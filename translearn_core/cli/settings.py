@@ -1,4 +1,4 @@
-"""The settings of a run as command line options, and the checks before it begins.
+"""The settings of a run as command line options.
 
 Owns: one option for each setting, and how options, presets and `--set` go together.
 Leaves to others: what the settings are (`run_settings.py`), which of them make sense together
@@ -11,18 +11,15 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
 
-from translearn_core.cli.screen import Bar
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
+from translearn_core.recipe.presets import get_preset
 from translearn_core.run_settings import Settings, make_settings, setting_fields
-
-if TYPE_CHECKING:
-    from translearn_core.recipe.resolve import ResolvedSettings
 
 HELP: dict[str, str] = {
     "backbone": "Pretrained network: a name that `backbones` lists.",
@@ -93,8 +90,6 @@ def make_settings_of(
     Raises:
         SettingsError: a pair is malformed, or a name or value is not allowed.
     """
-    from translearn_core.recipe.presets import get_preset
-
     values: dict[str, Any] = dict(get_preset(preset).settings) if preset else {}
     for pair in pairs or []:
         name, sign, value = pair.partition("=")
@@ -120,23 +115,3 @@ def _names_a_path(field: FieldInfo) -> bool:
 def _absolute(named: str) -> str:
     """The absolute path of a file or folder that exists; anything else, like an id, unchanged."""
     return str(Path(named).resolve()) if Path(named).exists() else named
-
-
-def have_weights(resolved: ResolvedSettings) -> None:
-    """Download the backbone's weights if they are not here and may be fetched."""
-    from translearn_core.backbones.weights import weights_status
-    from translearn_core.backbones.weights_download import download_weights
-
-    backbone = resolved.backbone
-    if resolved.settings.weights != "imagenet" or weights_status(backbone).state == "ready":
-        return
-    with Bar() as bar:
-
-        def show(done: int, total: int) -> None:
-            text = _("Downloading {file}: {done:.0f} of {total:.0f} MB")
-            bar.show(
-                text.format(file=backbone.weight_file, done=done / 1e6, total=total / 1e6),
-                done / total if total else None,
-            )
-
-        download_weights(backbone, progress=show)

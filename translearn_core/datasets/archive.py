@@ -45,7 +45,7 @@ from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _, number
 from translearn_core.imaging.kinds import HEAD_BYTES, kind_of, looks_like_photo
 from translearn_core.imaging.video import is_video
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 ARCHIVE_TYPES = ("zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z")
 """Endings of the archives that are read here, for an upload box."""

@@ -29,7 +29,7 @@ from translearn_core.datasets.library import check_free_space
 from translearn_core.datasets.photo_names import reason_not_photo
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, number
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 _MEMORY = 256 * 2**20  # most bytes of the dictionary of an xz stream
 _RATIO_FREE_BYTES = 256 * 2**20

@@ -23,7 +23,7 @@ from typing import Any
 
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 _END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _CENTRAL, _LOCAL = b"PK\x01\x02", b"PK\x03\x04"

@@ -15,7 +15,7 @@ from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ from translearn_core.datasets.staging import EIGHT_BITS
 from translearn_core.datasets.video_candidates import without_videos
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
-from translearn_core.imaging.decode import DecodedPhoto, iterate_photos, measure_reading
+from translearn_core.imaging.decode import DecodedPhoto, iterate_photos
+from translearn_core.imaging.measured_ranges import measure_reading
 from translearn_core.imaging.reading import Reading, using
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
 

@@ -18,7 +18,8 @@ from translearn_core.datasets.manifest_checks import has_pages
 from translearn_core.datasets.missing_photos import check_deleted, is_out_of_reach, out_of_reach
 from translearn_core.errors import MissingPhotoError
 from translearn_core.i18n import _
-from translearn_core.imaging.decode import DecodedPhoto, iterate_photos, measure_reading
+from translearn_core.imaging.decode import DecodedPhoto, iterate_photos
+from translearn_core.imaging.measured_ranges import measure_reading
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
 

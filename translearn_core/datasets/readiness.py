@@ -1,6 +1,6 @@
 """Whether a data set can be trained on, and what forbids it.
 
-Leaves to others: what a person should know beside that (`checks.py`), bounds (`limits.py`).
+Leaves to others: what a person should know beside that (`checks.py`), bounds (`installation_limits.py`).
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ from translearn_core.datasets.small_classes import small_classes, too_few_reason
 from translearn_core.datasets.video_candidates import expand_videos
 from translearn_core.errors import PhotoError, SourceError, StorageError
 from translearn_core.i18n import _
-from translearn_core.imaging.decode import decode_photo, measure_reading, processor_count
+from translearn_core.imaging.decode import decode_photo, processor_count
+from translearn_core.imaging.measured_ranges import measure_reading
 from translearn_core.imaging.positions import without_position
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats

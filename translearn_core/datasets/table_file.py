@@ -20,6 +20,9 @@ from datetime import date, datetime, time
 from pathlib import PurePosixPath
 from typing import Any
 
+import pyarrow as pa
+from pyarrow import parquet as pq
+
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
 from translearn_core.datasets.table_text import UnknownEncodingError, decode_text
 from translearn_core.errors import SourceError
@@ -365,9 +368,6 @@ def _broken_workbook(name: str) -> SourceError:
 
 def _read_parquet(data: bytes, name: str) -> Cells:
     """The columns of a Parquet file that hold one value a row; pictures and lists are passed over."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
         file = pq.ParquetFile(io.BytesIO(data))
         heads = [field.name for field in file.schema_arrow if _holds_values(field.type)]
@@ -386,8 +386,6 @@ def _read_parquet(data: bytes, name: str) -> Cells:
 
 def _holds_values(kind: Any) -> bool:
     """Whether a column of Arrow's type `kind` holds one value a row that is text, a number or a time."""
-    import pyarrow as pa
-
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return not (

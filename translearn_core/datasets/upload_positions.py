@@ -22,7 +22,7 @@ from translearn_core.datasets.import_context import ImportContext
 from translearn_core.datasets.library import check_free_space
 from translearn_core.errors import PhotoError
 from translearn_core.imaging.positions import without_position
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 Item = tuple[str | bytes, Callable[[int], bytes]]
 _UTF8_FLAG = 0x800

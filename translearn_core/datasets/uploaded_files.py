@@ -26,7 +26,7 @@ from translearn_core.datasets.photo_names import (
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, number
 from translearn_core.imaging.video import is_video
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 
 def spool(

@@ -44,10 +44,20 @@ def as_logits(probabilities: Array) -> Array:
 
 def softmax(logits: Array) -> Array:
     """Probabilities `(n, classes) float64` that add up to 1 in each row."""
+    probabilities: Array = _special().softmax(np.asarray(logits, np.float64), axis=1)
+    return probabilities
+
+
+def _log_softmax(logits: Array) -> Array:
+    logarithms: Array = _special().log_softmax(logits, axis=1)
+    return logarithms
+
+
+def _special() -> Any:
+    """SciPy's functions, which pages do without."""
     from scipy import special
 
-    probabilities: Array = special.softmax(np.asarray(logits, np.float64), axis=1)
-    return probabilities
+    return special
 
 
 def fit_temperature(logits: Array, labels: Labels) -> float:
@@ -66,7 +76,6 @@ def fit_temperature(logits: Array, labels: Labels) -> float:
         A temperature in [1/16, 16]; 1 with fewer than `MIN_PHOTOS` photos.
     """
     from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
 
     n = len(labels)
     if n < MIN_PHOTOS:
@@ -78,7 +87,7 @@ def fit_temperature(logits: Array, labels: Labels) -> float:
     targets[np.arange(n), labels] = 1 - smoothing
 
     def nll(log_t: float) -> float:
-        return float(-(targets * log_softmax(logits / math.exp(log_t), axis=1)).sum() / n)
+        return float(-(targets * _log_softmax(logits / math.exp(log_t))).sum() / n)
 
     low, high = (math.log(bound) for bound in _RANGE)
     result = minimize_scalar(
@@ -93,8 +102,6 @@ def fit_helpful_temperature(logits: Array, labels: Labels, *, seed: int = 0) -> 
     Cross-validated: each fold is scaled by the temperature of the others. The gain in negative
     log-likelihood has to be more than its standard error.
     """
-    from scipy.special import log_softmax
-
     labels = np.asarray(labels)
     if len(labels) < MIN_PHOTOS:
         return 1.0
@@ -105,7 +112,7 @@ def fit_helpful_temperature(logits: Array, labels: Labels, *, seed: int = 0) -> 
     for fold in range(FOLDS):
         held_out = fold_of == fold
         scaled[held_out] = logits[held_out] / fit_temperature(logits[~held_out], labels[~held_out])
-    gain = (log_softmax(scaled, axis=1) - log_softmax(logits, axis=1))[rows, labels]
+    gain = (_log_softmax(scaled) - _log_softmax(logits))[rows, labels]
     error = float(gain.std()) / math.sqrt(len(gain))
     return fit_temperature(logits, labels) if gain.mean() > error else 1.0
 
@@ -116,10 +123,8 @@ def calibrated_loss(logits: Array, labels: Labels) -> float:
     It judges heads by what they know rather than by how sure they are of it: a head that is right
     more often, yet overconfident, is the better one once it is calibrated.
     """
-    from scipy.special import log_softmax
-
     scaled = np.asarray(logits, np.float64) / fit_temperature(logits, labels)
-    return float(-log_softmax(scaled, axis=1)[np.arange(len(labels)), labels].mean())
+    return float(-_log_softmax(scaled)[np.arange(len(labels)), labels].mean())
 
 
 def scale_head(head: Any, temperature: float) -> bool:

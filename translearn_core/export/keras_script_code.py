@@ -20,7 +20,7 @@ from translearn_core.fitting.early_stopping import MIN_PATIENCE, PATIENCE_PARTS
 from translearn_core.fitting.head import REFIT_BELOW
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.imaging.square import BORDER
-from translearn_core.recipe import techniques
+from translearn_core.recipe import technique_table
 from translearn_core.run_settings import Settings
 from translearn_core.runs.run_metrics import CalibrationMetrics, RunMetrics, TaskMetrics
 from translearn_core.templates import render_block
@@ -99,7 +99,7 @@ def introduction(facts: Facts) -> str:
         lines += [
             "The photos have changed since then: the test photos are the same, the others may not be."
         ]
-    left_out = [row.title for row in techniques.in_use(settings)]
+    left_out = [row.title for row in technique_table.in_use(settings)]
     if left_out:
         lines += [
             f"This program learns plainly. It leaves out: {', '.join(left_out)}.",

@@ -2,6 +2,7 @@
 
 Owns: the conversions and what each rounds.
 Leaves to others: the verification (`verify.py`), the calibration photos of int8 (`writers.py`).
+Brings TensorFlow in: imported when such a file is written.
 
 The file takes one photo `(1, size, size, 3) float32 in [0, 255]` and gives `(1, classes) float32`.
 
@@ -21,6 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from translearn_core.arrays import Array
 from translearn_core.export.preprocess import prepare
@@ -62,8 +68,6 @@ def write_int8(
         fit: how those become squares.
         widths: number of classes of each task in a row of probabilities; None: one task.
     """
-    import tensorflow as tf
-
     size = model.input_shape[1]
 
     def sample() -> Iterator[list[Array]]:
@@ -87,11 +91,6 @@ def write_int8(
 
 def _converter(model: Any) -> Any:
     """TensorFlow's converter, on the model with its weights as constants."""
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-
     shape = (1, *model.input_shape[1:])
     holder = tf.Module()
     holder.model = model
@@ -127,8 +126,6 @@ def predicted_classes(probs: Array, widths: Sequence[int]) -> list[int]:
 
 def open_interpreter(path: Path) -> Any:
     """An interpreter of a LiteRT file, ready to run."""
-    from ai_edge_litert.interpreter import Interpreter
-
     interpreter = Interpreter(model_path=str(path))
     interpreter.allocate_tensors()
     return interpreter
@@ -136,12 +133,9 @@ def open_interpreter(path: Path) -> Any:
 
 def _round_kernels(path: Path) -> None:
     """Store the large kernels of a float32 file as float16, each dequantised before use."""
-    from tensorflow.lite.python import schema_py_generated as schema
-    from tensorflow.lite.tools import flatbuffer_utils
-
     model = flatbuffer_utils.read_model(str(path))
     graph = model.subgraphs[0]
-    dequantize_code = _code_of(model, schema, schema.BuiltinOperator.DEQUANTIZE)
+    dequantize_code = _code_of(model, schema.BuiltinOperator.DEQUANTIZE)
     kernel_inputs = {
         getattr(schema.BuiltinOperator, name): index for name, index in _KERNELS.items()
     }
@@ -152,8 +146,8 @@ def _round_kernels(path: Path) -> None:
         if index is None:
             continue
         kernel = int(operator.inputs[index])
-        if kernel not in restored and _can_be_halved(model, graph.tensors[kernel], schema):
-            restored[kernel] = _store_as_half(model, graph, kernel, schema)
+        if kernel not in restored and _can_be_halved(model, graph.tensors[kernel]):
+            restored[kernel] = _store_as_half(model, graph, kernel)
             dequantize = schema.OperatorT()
             dequantize.opcodeIndex = dequantize_code
             dequantize.inputs = np.array([kernel], np.int32)
@@ -167,7 +161,7 @@ def _round_kernels(path: Path) -> None:
     flatbuffer_utils.write_model(model, str(path))
 
 
-def _code_of(model: Any, schema: Any, builtin: int) -> int:
+def _code_of(model: Any, builtin: int) -> int:
     """Index of an operation in the operator codes of the file; appended if missing."""
     for index, code in enumerate(model.operatorCodes):
         if code.builtinCode == builtin:
@@ -179,7 +173,7 @@ def _code_of(model: Any, schema: Any, builtin: int) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _can_be_halved(model: Any, tensor: Any, schema: Any) -> bool:
+def _can_be_halved(model: Any, tensor: Any) -> bool:
     """Whether a tensor is a float32 constant in the range of float16."""
     data = model.buffers[tensor.buffer].data
     if tensor.type != schema.TensorType.FLOAT32 or data is None or len(data) == 0:
@@ -192,7 +186,7 @@ def _values(data: Any) -> Array:
     return np.frombuffer(bytes(bytearray(data)), np.float32)
 
 
-def _store_as_half(model: Any, graph: Any, kernel: int, schema: Any) -> int:
+def _store_as_half(model: Any, graph: Any, kernel: int) -> int:
     """Round a constant to float16; returns the index of the float32 tensor that replaces it."""
     tensor = graph.tensors[kernel]
     values = _values(model.buffers[tensor.buffer].data)

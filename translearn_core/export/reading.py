@@ -67,7 +67,7 @@ def reading_files() -> dict[str, str]:
     """The package that prepare.py imports: path in the folder of an export -> text."""
     texts = {
         "i18n.py": _I18N,
-        "limits.py": _LIMITS,
+        "installation_limits.py": _LIMITS,
         "config.py": _CONFIG.format(limits=_limits()),
     }
     pending = list(_needed(_START))

@@ -25,7 +25,7 @@ from translearn_core import datasets
 from translearn_core.arrays import Floats, Ints
 from translearn_core.errors import RunError, SourceError
 from translearn_core.evaluation.dense_head import DenseHead
-from translearn_core.export import litert, teachable
+from translearn_core.export import teachable
 from translearn_core.export.multi_head import merge
 from translearn_core.export.one_file import write_page
 from translearn_core.export.page_words import page_script
@@ -112,16 +112,22 @@ def write_saved_model(source: ExportSource, path: Path) -> None:
 
 def write_litert(source: ExportSource, path: Path) -> None:
     """LiteRT in float32."""
+    from translearn_core.export import litert
+
     litert.write_float32(source.model, path)
 
 
 def write_litert_float16(source: ExportSource, path: Path) -> None:
     """LiteRT with kernels in float16."""
+    from translearn_core.export import litert
+
     litert.write_float16(source.model, path)
 
 
 def write_litert_int8(source: ExportSource, path: Path) -> None:
     """LiteRT in int8, calibrated on training photos."""
+    from translearn_core.export import litert
+
     photos, fit = training_photos(source.run), source.run.read_labels().fit
     litert.write_int8(source.model, path, photos, fit=fit, widths=source.widths)
 

@@ -22,6 +22,7 @@ from translearn_core.backbones import Backbone, default
 from translearn_core.backbones.weights import weights_status
 from translearn_core.datasets import Dataset, Finding
 from translearn_core.errors import StorageError, WeightsError
+from translearn_core.feasibility.compute import compute
 from translearn_core.feasibility.report import Report, folder_of
 from translearn_core.i18n import N_, _
 from translearn_core.imaging.reading import set_reading
@@ -63,8 +64,6 @@ def assess(
         StorageError: the disk is full.
     """
     set_reading(dataset.reading)
-    from translearn_core.feasibility.compute import compute
-
     chosen = _check_early(dataset, backbone)
     report, table, findings = compute(dataset, chosen, seed=seed, monitor=monitor)
     _write(dataset, report, table, findings)

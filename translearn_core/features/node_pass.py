@@ -46,7 +46,7 @@ from translearn_core.imaging.batches import in_batches
 from translearn_core.imaging.decode import iterate_photos
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.remote import PhotoFile, PhotoFiles
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 logger = logging.getLogger(__name__)
 

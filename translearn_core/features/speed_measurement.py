@@ -10,17 +10,21 @@ import logging
 import time
 from typing import Any
 
+import keras
 import numpy as np
 
 from translearn_core.backbones import get_backbone
 from translearn_core.features import costs
 from translearn_core.features.cache import cache_folder
+from translearn_core.graph.assembly import set_trainable, split_at
+from translearn_core.graph.build import build_backbone
 from translearn_core.graph.engine import (
     ENGINE_BATCH,
     open_prefix_engine,
     prepare_device,
     run_engine,
 )
+from translearn_core.graph.walk import cut_points
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +35,6 @@ TRAIN_BATCH = 8
 
 def measure_speed(backbone_name: str) -> None:
     """Measure and keep photos a second: through the frozen backbone, and training all of it."""
-    from translearn_core.graph.assembly import split_at
-    from translearn_core.graph.build import build_backbone
-    from translearn_core.graph.walk import cut_points
-
     backbone = get_backbone(backbone_name)
     size = backbone.default_size
     device = prepare_device()
@@ -56,10 +56,6 @@ def measure_speed(backbone_name: str) -> None:
 
 def _training_step(network: Any, size: int) -> Any:
     """One step with every block unfrozen, as a function to call."""
-    import keras
-
-    from translearn_core.graph.assembly import set_trainable, split_at
-
     prefix, suffix = split_at(network, None)
     if suffix is None:
         raise AssertionError("nothing is frozen, so there is a suffix")

@@ -18,6 +18,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from translearn_core.arrays import Array, Floats
 from translearn_core.errors import TrainingError
@@ -211,8 +212,6 @@ class _Fit:
         part = self._validation
         if bytes_of(part) > self._spec.in_memory_bytes // 4:
             return Batches(part, self._classes, self._at_once)
-        import tensorflow as tf
-
         arrays = as_arrays(part, self._classes)
         return tf.data.Dataset.from_tensor_slices(arrays).batch(self._at_once)
 
@@ -312,8 +311,6 @@ def fit_arrays(
     learning rates, where the optimiser has no schedule. Callbacks hear of the last batch of each
     call. A model that is fitted again, compiled as before, is not traced again.
     """
-    import tensorflow as tf
-
     n = len(data[0])
     steps = math.ceil(n / batch_size)
     learn = getattr(model, "learn_arrays", None)
@@ -364,8 +361,6 @@ class _TrainingSteps:
     """
 
     def __init__(self, model: Any, data: Arrays, *, sets_rate: bool) -> None:
-        import tensorflow as tf
-
         self.optimizer = model.optimizer
         model._symbolic_build(data_batch=tuple(column[:1] for column in data))
         signature = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in data]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from translearn_core.fitting.rates import END, START, WARMUP_PARTS
 
@@ -21,8 +22,6 @@ class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]
         if keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)
             return
-        import tensorflow as tf
-
         place = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(

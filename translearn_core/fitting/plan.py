@@ -24,7 +24,7 @@ from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.reading import set_reading
 from translearn_core.imaging.square import Fit
 from translearn_core.recipe.resolve import ResolvedSettings, resolve
-from translearn_core.recipe.techniques import plain_settings
+from translearn_core.recipe.technique_table import plain_settings
 from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
 

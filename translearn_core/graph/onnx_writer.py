@@ -52,8 +52,7 @@ def write_onnx(model: Any, path: Path) -> None:
     Raises:
         InputError: the model has a layer that is not supported here.
     """
-    import onnx
-
+    onnx = _import_onnx()
     graph = _Graph()
     graph.add(model)
     outputs = []
@@ -77,6 +76,13 @@ def write_onnx(model: Any, path: Path) -> None:
     )
     onnx.checker.check_model(proto)
     path.write_bytes(proto.SerializeToString())
+
+
+def _import_onnx() -> Any:
+    """The library, which is not needed to know what can be written."""
+    import onnx
+
+    return onnx
 
 
 class _Graph:
@@ -131,8 +137,7 @@ class _Graph:
 
     def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
         """Append a node; the name of its output."""
-        import onnx
-
+        onnx = _import_onnx()
         output = f"v{len(self.nodes)}"
         kept = {name: value for name, value in attributes.items() if value is not None}
         self.nodes.append(
@@ -142,8 +147,7 @@ class _Graph:
 
     def constant(self, values: Any, dtype: Any = np.float32) -> str:
         """Append a constant; its name."""
-        import onnx
-
+        onnx = _import_onnx()
         name = f"c{len(self.constants)}"
         array = np.ascontiguousarray(np.asarray(values, dtype))
         self.constants.append(onnx.numpy_helper.from_array(array, name))

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from PIL import Image
 
 from translearn_core.imaging.refusals import ShareError, too_many_bytes
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 _condition = threading.Condition()
 _used = 0

@@ -1,6 +1,7 @@
-"""Colour: profiles to sRGB, transparency over a background.
+"""Colour: any mode to RGB, profiles to sRGB, transparency over a background.
 
-Owns: `to_srgb`, `over_background`. Leaves to others: decoding.
+Owns: `as_rgb`, `to_srgb`, `over_background`. Leaves to others: decoding, which values are black and
+white where a pixel has more than 8 bits (`reading.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
+
+from translearn_core.imaging import reading
 
 NEAR_WHITE = 240
 """From this value on in all of red, green and blue, a pixel counts as near white."""
@@ -123,3 +126,36 @@ def over_background(image: Image.Image, profile: bytes | None = None) -> Image.I
         below = Image.new("RGBA", part.size, background)
         result.paste(Image.alpha_composite(below, part).convert("RGB"), (0, top))
     return result
+
+
+def as_rgb(image: Image.Image, profile: bytes | None, data: bytes = b"") -> Image.Image:
+    """Any mode to RGB: transparency over a background, grey of more than 8 bits scaled, colour
+    profiles applied, palettes and CMYK converted."""
+    mode, clear = image.mode, image.info.get("transparency")
+    if mode == "RGBA" and image.format == "BMP" and image.getchannel("A").getextrema()[1] == 0:
+        return image.convert("RGB")  # a mask for opacity that was never filled
+    if mode.startswith(("I", "F")):
+        return _grey_to_rgb(image, clear)
+    if clear is not None and mode == "RGB" and isinstance(clear, tuple) and data[24:25] == b"\x10":
+        image.info["transparency"] = tuple(value >> 8 for value in clear)  # of 16 bits
+    if clear is not None or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        return over_background(image, profile)
+    if mode in ("L", "CMYK"):
+        image = to_srgb(image, profile)
+        return image if image.mode == "RGB" else image.convert("RGB")
+    if mode == "RGB":
+        pixels = image.copy() if image.format == "GIF" else image
+        return to_srgb(pixels, profile)
+    return to_srgb(image.convert("RGB"), profile)
+
+
+def _grey_to_rgb(image: Image.Image, clear: object) -> Image.Image:
+    """Grey of 16 bits, and what Pillow holds as 32 bits or floating point."""
+    values = np.asarray(image)
+    kind = "uint16" if image.mode.startswith("I;16") else str(values.dtype)
+    known = reading.current().ranges.get(kind)
+    ends = known or reading.range_of(kind, [reading.extremes_of(values)])
+    grey = reading.to_bytes(values, ends)
+    if isinstance(clear, int):
+        grey[values == clear] = 255
+    return Image.fromarray(grey).convert("RGB")

@@ -1,10 +1,11 @@
 """Decoding: bytes -> verified -> upright -> RGB -> resized, with image statistics.
 
 Owns: the order of the steps from bytes to 8-bit RGB, the one way of resizing, and decoding many photos
-ahead of their consumer. Leaves to others: which formats are read (`kinds.py`), TIFFs that Pillow does
-not read (`tiff.py`), values of more than 8 bits (`reading.py`), colour profiles and transparency
-(`colour.py`), missing parts of a JPEG (`jpeg.py`) or a PNG (`png.py`), odd side data (`side_data.py`), memory
-(`budget.py`), refusals (`refusals.py`), what is measured on the way (`stats.py`).
+ahead of their consumer. Leaves to others: which formats are read (`kinds.py`), opening by Pillow
+(`pillow.py`), the pages of a TIFF (`tiff_pages.py`), values of more than 8 bits (`reading.py`) and
+their ranges over a data set (`measured_ranges.py`), colours (`colour.py`), missing parts of a JPEG
+(`jpeg.py`) or a PNG (`png.py`), odd side data (`side_data.py`), memory (`budget.py`), refusals
+(`refusals.py`), what is measured on the way (`stats.py`).
 
 Units: pixels, bytes.
 """
@@ -14,14 +15,9 @@ from __future__ import annotations
 import contextvars
 import io
 import os
-import re
 import stat
-import struct
-import threading
-import warnings
-import zlib
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +29,17 @@ from translearn_core.config import load_configuration
 from translearn_core.errors import MissingPhotoError, PhotoError, UnreachableError
 from translearn_core.i18n import _, number
 from translearn_core.imaging import budget, jpeg, png, reading, tiff
-from translearn_core.imaging.colour import over_background, to_srgb
-from translearn_core.imaging.kinds import HEIF_BRANDS, PHOTO_FORMATS
-from translearn_core.imaging.libtiff import decoding_errors
+from translearn_core.imaging.colour import as_rgb, to_srgb
+from translearn_core.imaging.kinds import HEIF_BRANDS
+from translearn_core.imaging.loaded import Loaded
+from translearn_core.imaging.pillow import (
+    DAMAGE,
+    JPEG_PIXELS,
+    known_formats,
+    open_photo,
+    register_heif,
+    silence_pillow,
+)
 from translearn_core.imaging.refusals import (
     damaged,
     part_missing,
@@ -50,7 +54,8 @@ from translearn_core.imaging.side_data import (
 )
 from translearn_core.imaging.square import Fit, to_square
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats, measure_stats
-from translearn_core.limits import Limits
+from translearn_core.imaging.tiff_pages import load_tiff
+from translearn_core.installation_limits import Limits
 
 DECODE_VERSION = 2
 """Part of every cache key: increased whenever the same bytes could give different pixels."""
@@ -64,30 +69,9 @@ _ORIENTATIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# What Pillow's readers raise on damaged bytes.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    AssertionError,
-    struct.error,
-    zlib.error,
-)
-_PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
-_heif_lock = threading.Lock()
-_formats_lock = threading.Lock()
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 _FRAMES_LOOKED_AT = 30
 _FLAT, _CLEAR = 4, 40
-_JPEG_PIXELS = 2**30
-MEASURED = 400
-"""Photos of a data set that are measured for its ranges."""
 
 
 @dataclass(frozen=True)
@@ -96,20 +80,6 @@ class DecodedPhoto:
 
     image: np.ndarray
     stats: PhotoStats
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """RGB pixels as stored in the file (orientation not applied), and the metadata of the file."""
-
-    image: Image.Image
-    orientation: int
-    width: int
-    height: int
-    format: str
-    mode: str
-    pages: int = 1
-    channels: int = 0
 
 
 def decode_photo(
@@ -189,25 +159,25 @@ def read_size(path: Path) -> tuple[int, int] | None:
 
     Nothing is decoded: a file whose size is told may still be damaged.
     """
-    _silence_pillow()
+    silence_pillow()
     limits = load_configuration().limits
     try:
         _length(path)
         with path.open("rb") as file:
             head = file.read(64)
             if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
-                _register_heif()
+                register_heif()
             is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
             claimed = (budget.webp_size(head) if is_webp else None) or (0, 0)
             file.seek(0)
             with (
                 budget.hold(budget.estimate("WEBP", "RGB", claimed), limits),
-                Image.open(file, formats=_known_formats()) as image,
+                Image.open(file, formats=known_formats()) as image,
             ):
                 if orientation_of(image) >= 5:  # of a TIFF, Pillow has turned the size already
                     return image.height, image.width
                 return image.size
-    except (*_DAMAGE, PhotoError, MemoryError, Image.DecompressionBombError):
+    except (*DAMAGE, PhotoError, MemoryError, Image.DecompressionBombError):
         return None
 
 
@@ -318,18 +288,18 @@ def _length(path: Path) -> int:
     return status.st_size
 
 
-def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:
+def _load(data: bytes, limits: Limits, min_side: int | None) -> Loaded:
     """Open, check limits, verify and convert; a JPEG is shrunk to no less than 2 x `min_side`.
 
     A file whose side data hinders reading is read without it.
     """
-    _silence_pillow()
+    silence_pillow()
     data = skip_white_space(data)
     try:
         return _load_bytes(data, limits, min_side)
     except MemoryError as error:
         raise PhotoError(_("The photo is too large for this machine's memory.")) from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         bare = without_side_data(data)
         if bare is None:
             raise unreadable(data) from error
@@ -337,18 +307,18 @@ def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:
             return _load_bytes(bare, limits, min_side, repaired=True)
         except MemoryError as second:
             raise PhotoError(_("The photo is too large for this machine's memory.")) from second
-        except _DAMAGE as second:
+        except DAMAGE as second:
             raise unreadable(data) from second
 
 
 def _load_bytes(
     data: bytes, limits: Limits, min_side: int | None, *, repaired: bool = False
-) -> _Loaded:
+) -> Loaded:
     """As `_load`; errors of Pillow's readers come as they are."""
     if tiff.is_tiff(data):
-        return _load_tiff(data, limits)
+        return load_tiff(data, limits)
     _check_webp(data, limits)
-    with _open(data, limits) as image:
+    with open_photo(data, limits) as image:
         width, height = image.size
         name, mode = image.format or "", image.mode
         if name in ("JPEG", "MPO"):
@@ -362,7 +332,7 @@ def _load_bytes(
         orientation = orientation_of(image)
     if orientation >= 5:
         width, height = height, width
-    return _Loaded(pixels, orientation, width, height, name, mode, n_frames)
+    return Loaded(pixels, orientation, width, height, name, mode, n_frames)
 
 
 def _check_webp(data: bytes, limits: Limits) -> None:
@@ -378,13 +348,13 @@ def _check_webp(data: bytes, limits: Limits) -> None:
 
 def _load_jpeg(
     data: bytes, image: Image.Image, limits: Limits, min_side: int | None, *, repaired: bool
-) -> _Loaded:
+) -> Loaded:
     """A JPEG, at a half, a quarter or an eighth where that is enough; judged by what is decoded."""
     width, height = image.size
     mode, profile, orientation = image.mode, image.info.get("icc_profile"), orientation_of(image)
     if min_side is not None:
         image.draft(None, (2 * min_side, 2 * min_side))
-    if image.width * image.height > limits.photo_pixels or width * height > _JPEG_PIXELS:
+    if image.width * image.height > limits.photo_pixels or width * height > JPEG_PIXELS:
         raise too_many_pixels(width * height, limits)
     progressive = bool(image.info.get("progressive"))
     need = budget.fits_one(image) + (width * height * 3 if progressive else 0)
@@ -395,7 +365,7 @@ def _load_jpeg(
         pixels = pixels if pixels.mode == "RGB" else pixels.convert("RGB")
     if orientation >= 5:
         width, height = height, width
-    return _Loaded(pixels, orientation, width, height, "JPEG", mode)
+    return Loaded(pixels, orientation, width, height, "JPEG", mode)
 
 
 def _check_jpeg(data: bytes, image: Image.Image, *, progressive: bool, repaired: bool) -> None:
@@ -428,224 +398,11 @@ def _decode_small(data: bytes) -> Image.Image:
         return image
 
 
-def _load_tiff(data: bytes, limits: Limits) -> _Loaded:
-    """The page of a TIFF that the reading names, or the pages that it names as channels."""
-    pages = tiff.read_pages(data)
-    full = _full_pages(pages)
-    used = _pages_as_channels(pages, full)
-    if not used:
-        used = _pages_named(full)
-        if len(used) > 1:
-            used = [max(used, key=lambda one: _contrast(_load_page(data, pages, one, limits)[0]))]
-    pixels, mode, orientation = _load_page(data, pages, used[0], limits)
-    if len(used) == 3:
-        others = [_load_page(data, pages, index, limits)[0] for index in used[1:]]
-        pixels = Image.merge("RGB", [one.getchannel(0) for one in (pixels, *others)])
-        mode = "RGB"
-    width, height = pixels.size
-    if orientation >= 5:
-        width, height = height, width
-    page = pages[used[0]]
-    channels = page.samples if page.spare and page.samples != len(_channels_of(page)) else 0
-    return _Loaded(pixels, orientation, width, height, "TIFF", mode, len(full), channels)
-
-
-def _full_pages(pages: list[tiff.Page]) -> list[int]:
-    """The pages that are no smaller version of another one."""
-    return [index for index, page in enumerate(pages) if not page.is_reduced] or [0]
-
-
-def _pages_as_channels(pages: list[tiff.Page], full: list[int]) -> list[int]:
-    """The grey pages that the reading names as red, green and blue; else none."""
-    how, sizes = reading.current(), {(pages[index].width, pages[index].height) for index in full}
-    if len(how.channels) != 3 or len(full) < 2 or pages[full[0]].samples > 1 or len(sizes) > 1:
-        return []
-    return [full[min(one, len(full)) - 1] for one in how.channels]
-
-
-def _pages_named(full: list[int]) -> list[int]:
-    """The page that the reading names, or all, of which the one with the most contrast counts."""
-    page = reading.current().page
-    return full if page == 0 else [full[min(page, len(full)) - 1]]
-
-
-def _contrast(image: Image.Image) -> float:
-    """Standard deviation of the grey values of a small version."""
-    small = image.resize((64, 64), Image.Resampling.BILINEAR, reducing_gap=1.0).convert("L")
-    return float(np.asarray(small).std())
-
-
-def _load_page(
-    data: bytes, pages: list[tiff.Page], index: int, limits: Limits
-) -> tuple[Image.Image, str, int]:
-    """A page of a TIFF: its pixels, mode, and the orientation that is still to be applied."""
-    page = pages[index]
-    if page.width * page.height > limits.photo_pixels:
-        raise too_many_pixels(page.width * page.height, limits)
-    page.check_readable()
-    if page.is_deep():
-        each = page.samples * max(1, page.bits // 8) + 7
-        need = page.width * page.height * each + 3 * page.segment_bytes()
-        with budget.hold(need, limits):
-            pixels, mode = _deep_page(data, page)
-        turn = page.number(0x0112, 1)
-        return pixels, mode, turn if 1 <= turn <= 8 else 1
-    with _open(tiff.alone(data, page) if index else data, limits) as image:
-        mode, profile = image.mode, image.info.get("icc_profile")
-        with budget.hold(budget.fits_one(image) + 2 * page.segment_bytes(), limits):
-            with decoding_errors() as errors:
-                image.load()  # applies the orientation
-            if errors.count:
-                raise damaged()
-            palette = page.palette_of_bytes if image.mode == "P" else None
-            if palette is not None:
-                image.putpalette(palette)
-            return _as_rgb(image, profile), mode, 1
-
-
-def _deep_page(data: bytes, page: tiff.Page) -> tuple[Image.Image, str]:
-    """Samples of more than 8 bits or of many channels as RGB, and Pillow's word for their mode."""
-    samples = tiff.read_samples(data, page)
-    chosen = _channels_of(page)
-    colours = samples[..., chosen] if len(chosen) < samples.shape[2] else samples
-    kind = str(samples.dtype)
-    if kind == "uint8":
-        levels = np.ascontiguousarray(colours)
-        if page.photometric == 0:
-            levels = 255 - levels
-    else:
-        levels = reading.to_bytes(
-            colours, _range_for(page, kind, colours), invert=page.photometric == 0
-        )
-    mode = {"f": "F", "i": "I", "u": "I;16"}[samples.dtype.kind]
-    if page.photometric == 5 and levels.shape[2] == 4:
-        return Image.fromarray(levels, "CMYK").convert("RGB"), "CMYK"
-    alpha = _alpha_of(page, samples)
-    if levels.shape[2] == 1:
-        levels = np.repeat(levels, 3, axis=2)
-    else:
-        mode = "RGB"
-    if alpha is None:
-        return Image.fromarray(levels, "RGB"), mode
-    if page.is_premultiplied:
-        full = np.maximum(alpha, 1)[..., None].astype(np.uint16)
-        levels = np.minimum(levels.astype(np.uint16) * 255 // full, 255).astype(np.uint8)
-    return over_background(Image.fromarray(np.dstack([levels, alpha]), "RGBA")), mode
-
-
-def _channels_of(page: tiff.Page) -> list[int]:
-    """The channels taken as red, green and blue, or as grey; from 0 on."""
-    n = page.samples
-    wanted = reading.current().channels
-    if wanted and n > 1 and (n > 4 or page.spare or page.photometric in (0, 1)):
-        return [min(one, n) - 1 for one in wanted]
-    if page.photometric == 5:
-        return list(range(4))
-    return [0] if n < 3 else [0, 1, 2]
-
-
-def _alpha_of(page: tiff.Page, samples: np.ndarray) -> np.ndarray | None:
-    """Opacity `(h, w)` uint8, where the file says that a channel is that."""
-    if page.opacity is None or page.photometric == 5 or page.opacity in _channels_of(page):
-        return None
-    kind = samples.dtype
-    top = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
-    return reading.to_bytes(samples[..., page.opacity], (0.0, top))
-
-
-def _range_for(page: tiff.Page, kind: str, values: np.ndarray) -> reading.Range:
-    """Black and white: a full scale that the file declares, else as measured over the data set,
-    else as the file declares or over the photo. A declaration that its own pixels exceed is none."""
-    if page.sample_format == 1 and page.bits < 16:
-        return 0.0, 2.0**page.bits - 1
-    extremes = reading.extremes_of(values)
-    declared = page.top if page.top is not None and extremes[1] <= page.top else None
-    known = reading.current().ranges.get(kind)
-    if declared is not None and (known is None or reading.is_full_scale(declared)):
-        return 0.0, declared
-    return known or reading.range_of(kind, [extremes])
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """Kind of sample of a photo, its extremes, and whether the file declares them."""
-
-    kind: str
-    ends: reading.Range
-    is_declared: bool = False
-
-
-def _measure_extremes(data: bytes, limits: Limits) -> _Measured | None:
-    """The extremes of a photo whose file does not declare a full scale.
-
-    None for all other photos, and for those that cannot be read.
-    """
-    deep_png = data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:26] == b"\x10\0"
-    if not deep_png and not tiff.is_tiff(data):
-        return None
-    _silence_pillow()
-    ends: list[_Measured] = []
-    try:
-        if deep_png:
-            with _open(data, limits) as image, budget.hold(2 * budget.fits_one(image), limits):
-                return _Measured("uint16", reading.extremes_of(np.asarray(image)))
-        pages = tiff.read_pages(data)
-        full = _full_pages(pages)
-        for page in (pages[one] for one in _pages_as_channels(pages, full) or _pages_named(full)):
-            is_full = page.bits < 16 if page.top is None else reading.is_full_scale(page.top)
-            is_full = is_full and page.sample_format == 1
-            if not page.is_deep() or is_full or page.width * page.height > limits.photo_pixels:
-                continue
-            if page.top is not None:
-                ends.append(_Measured(f"uint{page.bits}", (0.0, page.top), is_declared=True))
-                continue
-            need = page.width * page.height * page.samples * page.bits // 8
-            with budget.hold(2 * need + 3 * page.segment_bytes(), limits):
-                samples = tiff.read_samples(data, page)
-                extremes = reading.extremes_of(samples[..., _channels_of(page)])
-                ends.append(_Measured(str(samples.dtype), extremes))
-    except (PhotoError, MemoryError, *_DAMAGE):
-        return None
-    if not ends or ends[0].kind == "uint8":
-        return None
-    same = [one for one in ends if one.kind == ends[0].kind]
-    both = min(one.ends[0] for one in same), max(one.ends[1] for one in same)
-    return _Measured(ends[0].kind, both, all(one.is_declared for one in same))
-
-
-def measure_reading(
-    readers: Sequence[Callable[[], bytes]], limits: Limits, how: reading.Reading
-) -> reading.Reading:
-    """A reading with the ranges of a data set, by the rule of `reading.py`.
-
-    Args:
-        readers: each gives the bytes of a photo; photos that do not need it are passed over. Of
-            more than `MEASURED`, so many are taken, evenly.
-        how: page and channels, and ranges that stand already.
-    """
-    step = max(1, -(-len(readers) // MEASURED))
-    found: dict[str, list[_Measured]] = {}
-    with reading.using(how):
-        for read in readers[::step]:
-            try:
-                one = _measure_extremes(read(), limits)
-            except (OSError, PhotoError):
-                continue
-            if one is not None:
-                found.setdefault(one.kind, []).append(one)
-    ranges = {}
-    for kind, photos in found.items():
-        is_declared = all(one == photos[0] and one.is_declared for one in photos)
-        ends = [one.ends for one in photos]
-        ranges[kind] = ends[0] if is_declared else reading.range_of(kind, ends)
-    return reading.Reading({**ranges, **how.ranges}, how.page, how.channels)
-
-
 def _count_frames(image: Image.Image) -> int:
     """Frames of an animation; 1 where that cannot be told."""
     try:
         return int(getattr(image, "n_frames", 1))
-    except _DAMAGE:
+    except DAMAGE:
         return 1
 
 
@@ -659,7 +416,7 @@ def _first_frame(data: bytes, image: Image.Image, n_frames: int) -> Image.Image:
         try:
             image.seek(index)
             frame = _load_frame(data, image)
-        except (EOFError, *_DAMAGE):
+        except (EOFError, *DAMAGE):
             break
         if not _is_flat(frame, _CLEAR):
             return frame
@@ -681,84 +438,12 @@ def _load_frame(data: bytes, image: Image.Image) -> Image.Image:
     image.load()
     if image.format == "PNG" and image.tell() == 0 and png.lacks_pixels(data, image):
         raise part_missing()
-    pixels = _as_rgb(image, image.info.get("icc_profile"), data)
+    pixels = as_rgb(image, image.info.get("icc_profile"), data)
     if extent is not None and tuple(extent) != (0, 0, *image.size):
         framed = Image.new("RGB", image.size, "white")
         framed.paste(pixels.crop(extent), (extent[0], extent[1]))
         return framed
     return pixels
-
-
-def _open(data: bytes, limits: Limits) -> Image.Image:
-    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
-        _register_heif()
-    if Image.MAX_IMAGE_PIXELS is not None and Image.MAX_IMAGE_PIXELS < _JPEG_PIXELS:
-        Image.MAX_IMAGE_PIXELS = max(_JPEG_PIXELS, limits.photo_pixels)
-    try:
-        return Image.open(io.BytesIO(data), formats=_known_formats())
-    except Image.DecompressionBombError as error:
-        raise too_many_pixels(None, limits) from error
-
-
-def _known_formats() -> list[str]:
-    with _formats_lock:  # a thread must not see the readers while another one loads them
-        Image.init()
-    return [name for name in PHOTO_FORMATS if name in Image.OPEN]
-
-
-def _register_heif() -> None:
-    with _heif_lock:
-        if "HEIF" in Image.OPEN:
-            return
-        try:
-            import pi_heif
-        except ImportError as error:
-            raise PhotoError(
-                _("HEIC photos need one more package here: pip install pi-heif.")
-            ) from error
-        pi_heif.register_heif_opener()
-
-
-def _silence_pillow() -> None:
-    """Keep Pillow's warnings (unusual metadata, large images) out of the log.
-
-    Not `catch_warnings`: that is not safe between threads. The filter only names Pillow.
-    """
-    if not warnings.filters or warnings.filters[0] != _PILLOW_FILTER:
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-def _as_rgb(image: Image.Image, profile: bytes | None, data: bytes = b"") -> Image.Image:
-    """Any mode to RGB: transparency over a background, grey of more than 8 bits scaled, colour
-    profiles applied, palettes and CMYK converted."""
-    mode, clear = image.mode, image.info.get("transparency")
-    if mode == "RGBA" and image.format == "BMP" and image.getchannel("A").getextrema()[1] == 0:
-        return image.convert("RGB")  # a mask for opacity that was never filled
-    if mode.startswith(("I", "F")):
-        return _grey_to_rgb(image, clear)
-    if clear is not None and mode == "RGB" and isinstance(clear, tuple) and data[24:25] == b"\x10":
-        image.info["transparency"] = tuple(value >> 8 for value in clear)  # of 16 bits
-    if clear is not None or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        return over_background(image, profile)
-    if mode in ("L", "CMYK"):
-        image = to_srgb(image, profile)
-        return image if image.mode == "RGB" else image.convert("RGB")
-    if mode == "RGB":
-        pixels = image.copy() if image.format == "GIF" else image
-        return to_srgb(pixels, profile)
-    return to_srgb(image.convert("RGB"), profile)
-
-
-def _grey_to_rgb(image: Image.Image, clear: object) -> Image.Image:
-    """Grey of 16 bits, and what Pillow holds as 32 bits or floating point."""
-    values = np.asarray(image)
-    kind = "uint16" if image.mode.startswith("I;16") else str(values.dtype)
-    known = reading.current().ranges.get(kind)
-    ends = known or reading.range_of(kind, [reading.extremes_of(values)])
-    grey = reading.to_bytes(values, ends)
-    if isinstance(clear, int):
-        grey[values == clear] = 255
-    return Image.fromarray(grey).convert("RGB")
 
 
 def _apply_orientation(image: Image.Image, orientation: int) -> Image.Image:

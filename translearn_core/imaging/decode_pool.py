@@ -48,7 +48,7 @@ from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.refusals import ShareError
 from translearn_core.imaging.remote import PhotoFile
 from translearn_core.imaging.square import Fit
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from translearn_core.errors import PhotoError
 from translearn_core.i18n import _, number
 from translearn_core.imaging.jpeg import frame_of
 from translearn_core.imaging.kinds import READ_KINDS, kind_of
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 
 
 class KindError(PhotoError):

@@ -2,7 +2,7 @@
 
 Owns: the tags of every page (`read_pages`), whether a page is for this module (`is_deep`), and its
 samples as they are (`read_samples`). Leaves to others: pages of at most 8 bits and at most four
-channels (Pillow), how samples become RGB (`decode.py`), the range (`reading.py`).
+channels (Pillow), how samples become RGB (`tiff_pages.py`), the range (`reading.py`).
 
 Strips and tiles are unpacked by Pillow's libtiff as bytes; what the bytes mean is decided here, by
 BitsPerSample, SampleFormat, PlanarConfiguration and Predictor.

@@ -18,13 +18,17 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
+import keras
 import numpy as np
 
 from translearn_core.atomic import write_atomically
 from translearn_core.errors import InputError, TransLearnError
 from translearn_core.export.multi_head import separate
 from translearn_core.formatting import shortened
+from translearn_core.graph.engine import run_keras
 from translearn_core.i18n import _
+from translearn_core.prediction.model_runner import write_copy
 from translearn_core.runs.task_heads import save_heads
 
 logger = logging.getLogger(__name__)
@@ -104,8 +108,6 @@ def check_weights(path: Path, most_bytes: int) -> int:
     Raises:
         InputError: the weights are refused or damaged.
     """
-    import h5py
-
     with zipfile.ZipFile(path) as archive:
         if "model.weights.h5" not in archive.namelist():
             return archive.getinfo("model.weights.npz").file_size
@@ -154,8 +156,6 @@ def check_units(path: Path, weight_bytes: int) -> None:
 
 def _walk_weights(group: Any, most_bytes_left: int) -> int:
     """Bytes of all arrays of an HDF5 group, counted by their shapes."""
-    import h5py
-
     total = 0
     for name in group:
         link = group.get(name, getlink=True)
@@ -180,8 +180,6 @@ def _refuse_links() -> InputError:
 
 
 def _open(path: Path) -> Any:
-    import keras
-
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
@@ -251,8 +249,6 @@ def _shape(shape: tuple[int | None, ...]) -> str:
 
 def _add_rescaling(model: Any, size: int, scale: float, offset: float) -> Any:
     """The model with a rescaling layer for its pixel range."""
-    import keras
-
     photo = keras.Input((size, size, 3), dtype="float32", name="photo")
     return keras.Model(photo, model(keras.layers.Rescaling(scale, offset)(photo)))
 
@@ -286,9 +282,6 @@ def _trial_photos(size: int) -> Any:
 
 def _write_openvino(model: Any, folder: Path, size: int) -> None:
     """The OpenVINO copy, where its predictions agree with those of the model."""
-    from translearn_core.graph.engine import run_keras
-    from translearn_core.prediction.model_runner import write_copy
-
     photos = _trial_photos(size).astype(np.uint8)
     path, expected = folder / "model.openvino.xml", run_keras(model, photos)
     write_copy(model, path, photos=photos, expected=expected, tolerance=PARITY)

@@ -30,7 +30,12 @@ import numpy as np
 from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file
 from translearn_core.evaluation.dense_head import DenseHead, DenseLayer
-from translearn_core.graph.engine import ENGINE_BATCH, convert_checked, import_openvino
+from translearn_core.graph.engine import (
+    ENGINE_BATCH,
+    convert_checked,
+    import_keras,
+    import_openvino,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -218,11 +223,11 @@ class KerasRunner:
     name = "Keras"
 
     def __init__(self, model: Any) -> None:
-        import keras
-
         end = find_end(model)
         self.head = end.head if end else None
-        self._model = end.with_outputs(model) if end else keras.Model(model.input, model.outputs)
+        self._model = (
+            end.with_outputs(model) if end else import_keras().Model(model.input, model.outputs)
+        )
 
     def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
         """See `ModelRunner.run`."""
@@ -250,10 +255,8 @@ class ModelEnd:
 
     def with_outputs(self, model: Any) -> Any:
         """The model with these tensors as further outputs, in the order of `OUTPUTS`."""
-        import keras
-
         outputs = [model.outputs[0], self.pooled, self.maps]
-        return keras.Model(model.input, outputs, name=model.name)
+        return import_keras().Model(model.input, outputs, name=model.name)
 
 
 def find_end(model: Any) -> ModelEnd | None:
@@ -261,8 +264,7 @@ def find_end(model: Any) -> ModelEnd | None:
 
     Returns None where the model does not end that way.
     """
-    import keras
-
+    keras = import_keras()
     layers: list[DenseLayer] = []
     tensor = model.outputs[0]
     while True:

@@ -34,7 +34,7 @@ from translearn_core.imaging.decode import DecodedPhoto, decode_photo, iterate_p
 from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.imaging.square import Fit, is_other_shape
 from translearn_core.imaging.stats import PhotoStats
-from translearn_core.limits import Limits
+from translearn_core.installation_limits import Limits
 from translearn_core.prediction.model_runner import (
     CANNOT_OPEN,
     KerasRunner,

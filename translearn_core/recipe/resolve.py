@@ -3,7 +3,7 @@
 Owns: `resolve`, the only place where defaults are filled in and combinations of settings are
 refused. Page, command line, search, submission and worker call it. `fill_in` is its part without
 the checks of techniques, for a page whose settings are still being edited.
-Leaves to others: the settings (`run_settings.py`), the rules of techniques (`techniques.py`), blocks and
+Leaves to others: the settings (`run_settings.py`), the rules of techniques (`technique_table.py`), blocks and
 freezing (`backbones/freezing.py`). Imports nothing heavy.
 """
 
@@ -22,7 +22,7 @@ from translearn_core.errors import SettingsError, WeightsError
 from translearn_core.i18n import _
 from translearn_core.imaging import augment
 from translearn_core.imaging.augment import AugmentationPolicy
-from translearn_core.recipe.techniques import TechniqueRow, in_use
+from translearn_core.recipe.technique_table import TechniqueRow, in_use
 from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import display_name

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from translearn_core.evaluation.caveats import list_names
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
-from translearn_core.recipe.techniques import in_use
+from translearn_core.recipe.technique_table import in_use
 from translearn_core.run_settings import Settings
 from translearn_core.runs.run_metrics import RunMetrics
 

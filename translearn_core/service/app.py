@@ -33,10 +33,10 @@ from translearn_core.prediction.predict import Prediction
 from translearn_core.service import open_inference
 from translearn_core.service.figures import CONTENT_TYPE, Figures
 from translearn_core.service.guard import Json, respond
-from translearn_core.service.limits import Bounds
 from translearn_core.service.models import Asked, Models, Version
 from translearn_core.service.photo_requests import read_photos
 from translearn_core.service.refusals import RequestError
+from translearn_core.service.request_bounds import Bounds
 from translearn_core.templates import FOLDER
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 Owns: `Guard`, an ASGI middleware: the name that the service is called by, the key of the client, keeping
 the bounds on a body and on all bodies together, and the figures of a request.
-Leaves to others: how large these bounds are (`limits.py`), what is in a body (`photo_requests.py`,
+Leaves to others: how large these bounds are (`request_bounds.py`), what is in a body (`photo_requests.py`,
 `open_inference.py`), keys (`keys.py`).
 
 Bounds: a body longer than `Bounds.body_bytes` gets 413. All bodies that are read or answered at a
@@ -27,8 +27,8 @@ from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
 from translearn_core.service.figures import Figures
 from translearn_core.service.keys import Keys
-from translearn_core.service.limits import DRAIN_BYTES, LEAST_HELD, Bounds
 from translearn_core.service.refusals import RequestError
+from translearn_core.service.request_bounds import DRAIN_BYTES, LEAST_HELD, Bounds
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -2,7 +2,7 @@
 
 Owns: reading a request to `/v2/models/NAME/infer` and writing its answer, in JSON and with the binary
 tensor data extension; the table of outputs; metadata.
-Leaves to others: bounds on a body (`limits.py`, `guard.py`), photos and answers (`models.py`), paths (`app.py`).
+Leaves to others: bounds on a body (`request_bounds.py`, `guard.py`), photos and answers (`models.py`), paths (`app.py`).
 
 The input is named `photo`. As BYTES each element is a whole file (JPEG, PNG, …; in JSON as base64),
 prepared as by the app. As UINT8 or FP32 of shape `(n, size, size, 3)` it holds RGB pixels from 0 to

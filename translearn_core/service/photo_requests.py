@@ -1,7 +1,7 @@
 """The photos of a request to `/v1/models/NAME:predict`.
 
 Owns: what is read of a body: a form, JSON with base64, or one photo as it is; and its refusals.
-Leaves to others: bounds on the length of a body (`limits.py`, `guard.py`), decoding the photos (`models.py`).
+Leaves to others: bounds on the length of a body (`request_bounds.py`, `guard.py`), decoding the photos (`models.py`).
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from translearn_core.service.app import make_app
 from translearn_core.service.figures import Figures
 from translearn_core.service.guard import App, Guard
 from translearn_core.service.keys import Keys
-from translearn_core.service.limits import Bounds
 from translearn_core.service.models import Models
+from translearn_core.service.request_bounds import Bounds
 
 HERE = ("localhost", "127.0.0.1", "[::1]")
 """Names of this machine."""

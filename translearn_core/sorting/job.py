@@ -23,6 +23,7 @@ from translearn_core.backbones.weights import weights_status
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.unsorted import WithUnsorted
 from translearn_core.errors import SourceError, WeightsError
+from translearn_core.features.extractor import extract_pooled
 from translearn_core.i18n import N_, _
 from translearn_core.imaging.reading import set_reading
 from translearn_core.monitor import SILENT, Monitor
@@ -64,8 +65,6 @@ def extract(dataset: Dataset, backbone: Backbone, monitor: Monitor = SILENT) -> 
         StopRequestedError: the monitor said so.
         SourceError: there is no photo.
     """
-    from translearn_core.features.extractor import extract_pooled
-
     everything = WithUnsorted(dataset.folder)
     monitor.stage("look")
     pooled = extract_pooled(everything, backbone, fit="stretch", monitor=monitor)

@@ -1,1 +1,1 @@
-"""Techniques beside plain training, one module each; which there are is told in `recipe/techniques.py`."""
+"""Techniques beside plain training, one module each; the table is `recipe/technique_table.py`."""

@@ -30,7 +30,9 @@ from translearn_core.evaluation.label_propagation import (
     sharpen,
 )
 from translearn_core.evaluation.predictions import TestPredictions
+from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.fit_spec import Fitted
 from translearn_core.fitting.head import learns_from_validation
 from translearn_core.fitting.inputs import FeatureSource, InMemory
 from translearn_core.formatting import percent
@@ -202,8 +204,6 @@ class Adaptation(Technique):
 
 def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> float | None:
     """Share of these rows that a head names right; None without any."""
-    from translearn_core.fitting.answers import predict_rows
-
     if not len(rows):
         return None
     return float((predict_rows(head, source, rows).argmax(axis=1) == labels[rows]).mean())
@@ -296,8 +296,6 @@ def _teach(domains: Domains, answers: Array) -> TrainingData:
 
 def _mean_answers(head: Any, views: Sequence[Array]) -> Array:
     """Probabilities `(m, classes)` of a head, the mean over views `(m, d)` of the same photos."""
-    from translearn_core.fitting.answers import predict_rows
-
     rows = np.arange(len(views[0]))
     probs: Array = np.mean([predict_rows(head, InMemory(view), rows) for view in views], axis=0)
     return probs
@@ -523,7 +521,6 @@ class DomainAdversarial(_OnStandardised):
 
     def fit_head(self, head: Any, data: TrainingData, monitor: Monitor) -> Fitted | None:
         """See `Technique.fit_head`; its rounds are none of the run's epochs."""
-        from translearn_core.fitting.fit_spec import Fitted
         from translearn_core.techniques.dann import train_reversed
 
         rows, sources = data.rows("train"), (data.pooled, *data.views_pooled)

@@ -24,6 +24,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from translearn_core.arrays import Array, Ints
@@ -33,7 +34,7 @@ from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.graph.assembly import OUTPUT
 from translearn_core.monitor import Monitor, PassProgress
-from translearn_core.recipe.techniques import ATTACK_STEPS
+from translearn_core.recipe.technique_table import ATTACK_STEPS
 from translearn_core.run_settings import Settings
 from translearn_core.techniques.base import Technique
 
@@ -68,8 +69,6 @@ def scores_of(parts: Sequence[Any], head: Any) -> Scores:
 
 def _ascent(scores: Scores, photos: Any, targets: Any) -> Any:
     """The sign of the loss's gradient at each pixel value, `(n, h, w, 3)`."""
-    import tensorflow as tf
-
     with tf.GradientTape() as tape:
         tape.watch(photos)
         loss = keras.ops.sum(
@@ -291,8 +290,6 @@ class Attack:
     """Attacks on one model, batch by batch, each gradient a call of a compiled function."""
 
     def __init__(self, scores: Scores, settings: Settings, classes: int) -> None:
-        import tensorflow as tf
-
         self._radius = settings.strength * 255.0
         self._classes = classes
         self._seed = settings.seed

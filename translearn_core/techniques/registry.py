@@ -1,8 +1,8 @@
 """Which class does what a row of the table of techniques promises.
 
-Owns: `build_techniques`. A technique is one row in `recipe/techniques.py` and one line here.
-Leaves to others: the techniques, each a module of its own. They are imported when they are used:
-some bring Keras in.
+Owns: `build_techniques`. A technique is one row in `recipe/technique_table.py` and one line here.
+Leaves to others: the techniques, each a module of its own. Those that bring Keras in are imported
+when they are used.
 """
 
 from __future__ import annotations
@@ -11,18 +11,8 @@ from collections.abc import Callable
 
 from translearn_core.fitting.plan import Plan
 from translearn_core.techniques.base import Technique, Techniques
-
-
-def _warm_start(plan: Plan) -> Technique:
-    from translearn_core.techniques.warm_start import WarmStart
-
-    return WarmStart(plan)
-
-
-def _distillation(plan: Plan) -> Technique:
-    from translearn_core.techniques.distillation import Distillation
-
-    return Distillation(plan)
+from translearn_core.techniques.distillation import Distillation
+from translearn_core.techniques.warm_start import WarmStart
 
 
 def _adaptation(plan: Plan) -> Technique:
@@ -44,8 +34,8 @@ def _adversarial(plan: Plan) -> Technique:
 
 
 BUILDERS: dict[str, Callable[[Plan], Technique]] = {
-    "start_from": _warm_start,
-    "distill_from": _distillation,
+    "start_from": WarmStart,
+    "distill_from": Distillation,
     "adapt_to": _adaptation,
     "unlabelled": _self_training,
     "adversarial": _adversarial,

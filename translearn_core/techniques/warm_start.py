@@ -8,7 +8,7 @@ by new photos that are hidden in turn. Without those photos, and where blocks of
 learned from them: the hidden layer and the outputs of classes with the same name, as where learning
 begins.
 Leaves to others: the fit (`fitting/head.py`), linear heads and folds (`evaluation/cross_validation.py`), which runs fit
-(`recipe/techniques.py`).
+(`recipe/technique_table.py`).
 """
 
 from __future__ import annotations

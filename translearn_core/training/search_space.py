@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from optuna.trial import FixedTrial
+
 from translearn_core import backbones
 from translearn_core.backbones import Backbone, freezing
 from translearn_core.backbones.weights import weights_status
@@ -97,6 +99,4 @@ class Space:
     @cached_property
     def default(self) -> Settings:
         """What everything is held against; tried first, and never given up."""
-        from optuna.trial import FixedTrial
-
         return self.propose(FixedTrial(self.begin_with()[0]))

@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import TrialState
 
 from translearn_core.errors import StopRequestedError
 from translearn_core.monitor import Monitor
@@ -59,8 +63,6 @@ class Trials:
 
         The lock is a file beside the journal; one that a lost machine left is broken after a while.
         """
-        from optuna.storages.journal import JournalFileOpenLock
-
         if self.journal is None:
             yield
             return
@@ -93,8 +95,6 @@ def open_trials(found: Search, *, until: float) -> Trials:
 
 def _queue_again(trials: Trials) -> None:
     """Give up the trials that a lost process of the search was at, and queue again what it began with."""
-    from optuna.trial import TrialState
-
     for trial in trials.study.get_trials(states=(TrialState.RUNNING,)):
         if trial.user_attrs.get("by") != trials.number:  # a helper is at it
             continue
@@ -109,10 +109,6 @@ def open_study(found: Search, *, shared: bool, number: int = 0) -> Trials:
     Args:
         number: of the helper; 0 is the search itself. Each draws other settings.
     """
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=found.plan.settings.seed + number, n_startup_trials=8)
     journal = found.run.folder / study_files.JOURNAL if shared else None
@@ -136,8 +132,6 @@ def try_settings(
     Args:
         first: says when the first one has to stop; without it only a person does.
     """
-    from optuna.trial import TrialState
-
     study = trials.study
     tried: set[str] = set()
     monitor = first or found.monitor

@@ -27,14 +27,16 @@ from translearn_core.config import load_configuration
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.features import costs
 from translearn_core.features.cache import trim_cache
+from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData, gather_training_data
+from translearn_core.fitting.fit_spec import FitSpec
 from translearn_core.fitting.head import answer_validation, subset_of
 from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Network, Plan, make_plan
 from translearn_core.graph.gpus import count_gpus
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
-from translearn_core.recipe.techniques import ATTACK_STEPS
+from translearn_core.recipe.technique_table import ATTACK_STEPS
 from translearn_core.runs import Run
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.learning import learn_head, seed
@@ -220,7 +222,6 @@ def _fine_tune(
 ) -> int:
     """Train the unfrozen part and the head together, from where the head stopped; the epochs."""
     from translearn_core.fitting.fit import fit
-    from translearn_core.fitting.fit_spec import FitSpec
     from translearn_core.graph.assembly import set_trainable
 
     _prefix, suffix = network.parts
@@ -277,8 +278,6 @@ def _learner(network: Network, data: TrainingData, *heads: Any) -> Any:
 
 def evaluate(plan: Plan, data: TrainingData, model: TrainedModel) -> TestPredictions:
     """Judge the test photos with the weights that were kept, from cached features."""
-    from translearn_core.fitting.answers import predict_rows
-
     rows = data.rows("test")
     if model.tuned:
         probs = predict_rows(_learner(model.network, data, model.head), data.cut, rows)
@@ -299,8 +298,6 @@ def _learn_more_tasks(
     monitor: Monitor,
 ) -> dict[str, Any]:
     """A head for each further kind of label of the data set, and the figures of all tasks."""
-    from translearn_core.fitting.answers import predict_rows
-
     if monitor.stop_requested or not tasks.further:
         return {}
     monitor.stage("tasks")
@@ -320,8 +317,6 @@ def _keep_reference(
     plan: Plan, data: TrainingData, model: TrainedModel, monitor: Monitor
 ) -> dict[str, Any]:
     """The photos that new ones are held against, and how well that tells strange ones."""
-    from translearn_core.fitting.answers import predict_rows
-
     training = model.training
     training_data = training.data
     rows = (training_data.joined() if model.refitted else training_data).rows("train")

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import InputError, TransLearnError
+from translearn_core.export import live
 from translearn_core.i18n import _
+from translearn_core.prediction import predict
 from translearn_core.runs import Run
 
 if TYPE_CHECKING:
@@ -177,8 +179,6 @@ def _remove(dataset: Dataset, mark: str) -> dict[str, Any]:
 
 
 def _predict(run: Run, photo: bytes) -> dict[str, Any]:
-    from translearn_core.prediction import predict
-
     prediction = next(predict.predict(run, [("camera.jpg", photo)]))
     if prediction.error or prediction.probabilities is None:
         return {"problem": prediction.error or ""}
@@ -188,8 +188,6 @@ def _predict(run: Run, photo: bytes) -> dict[str, Any]:
 
 def _model(run: Run) -> dict[str, Any]:
     """The model for the browser, or how far it is."""
-    from translearn_core.export import live
-
     state = live.prepare(run)
     found = live.read(run) if state == "ready" else None
     if found is None:

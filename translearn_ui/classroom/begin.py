@@ -17,6 +17,8 @@ import socket
 import sys
 from pathlib import Path
 
+import segno
+
 from translearn_core import people, spaces
 from translearn_core.errors import AccessError, TransLearnError
 from translearn_core.i18n import _
@@ -127,8 +129,6 @@ def _tell(classroom: Classroom, host: str, port: int, *, has_school: bool) -> No
     Args:
         has_school: accounts of a school open the class, under `host` alone.
     """
-    import segno
-
     link = link_to(host, port)
     with_code = link_to(host, port, classroom.code)
     if sys.stdout.isatty():

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import psutil
+import segno
 import streamlit as st
 
 from translearn_core import people, spaces
@@ -75,8 +76,6 @@ def _show_way_in(classroom: Classroom) -> None:
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _picture(link: str) -> bytes:
-    import segno
-
     target = io.BytesIO()
     segno.make(link, error="m").save(target, kind="png", scale=6, border=3)
     return target.getvalue()

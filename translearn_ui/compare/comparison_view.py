@@ -16,7 +16,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from translearn_core import palette
+from translearn_core import backbones, datasets, palette
 from translearn_core.datasets.file_names import natural_key
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, ngettext, number
@@ -26,6 +26,7 @@ from translearn_ui.components import (
     charts,
     class_marks,
     format,
+    gallery,
     matrix_view,
     run_text,
     setting_words,
@@ -293,8 +294,6 @@ def show_settings(comparison: Comparison) -> None:
 
 def _words(name: str, value: Any) -> str:
     if name == "backbone":
-        from translearn_core import backbones
-
         row = backbones.BACKBONES.get(value)
         return _(row.title) if row else str(value)
     return str(setting_words.words_for(name, value) or "–")
@@ -370,9 +369,6 @@ def _group_words(name: str) -> str:
 
 
 def _show_photo(comparison: Comparison, row: Mapping[Any, Any]) -> None:
-    from translearn_core import datasets
-    from translearn_ui.components import gallery
-
     try:
         thumbnail = datasets.open_dataset(Path(row["dataset"])).thumbnail(row["path"])
         gallery.show_photo(thumbnail, file=row["file"], class_name=row["truth"])

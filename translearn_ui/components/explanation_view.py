@@ -1,8 +1,7 @@
 """Why an answer: the photo with a heat map over it, and the training photos that it looks like.
 
 Owns: the controls (class, way, opacity), the pictures and the words.
-Leaves to others: heat maps and similar photos (`translearn_core.prediction.explain`, imported only when
-asked).
+Leaves to others: heat maps and similar photos (`translearn_core.prediction.explain`).
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -18,12 +17,11 @@ from translearn_core import datasets
 from translearn_core.errors import TransLearnError
 from translearn_core.formatting import never_seen
 from translearn_core.i18n import _
+from translearn_core.prediction import explain, predict
+from translearn_core.prediction.explain import Explanation, overlay
 from translearn_core.runs import Run
 from translearn_ui.components import format, gallery
 from translearn_ui.shell import frame
-
-if TYPE_CHECKING:
-    from translearn_core.prediction.explain import Explanation
 
 _MOST_SIMILAR = 6
 _STATE = "explanation_of"
@@ -63,8 +61,6 @@ def _explanation(run: Run, source: Path | bytes) -> Explanation:
     mark = (str(run.folder), run.model_path.stat().st_mtime_ns, _mark_of(source))
     kept: dict[str, Any] = st.session_state.setdefault(_STATE, {})
     if kept.get("mark") != mark:
-        from translearn_core.prediction import explain, predict
-
         kept.clear()
         kept["explanation"] = explain.explain_photo(predict.open_predictor(run), source)
         kept["mark"] = mark
@@ -129,8 +125,6 @@ def _show_heat(run: Run, explanation: Explanation, key: str, name: str, *, of: s
             heat = _once(f"cover_{wanted}", lambda: explanation.occlusion(wanted))
     else:
         heat = explanation.heat_map(wanted)
-    from translearn_core.prediction.explain import overlay
-
     class_name = classes[wanted]
     with picture_box:
         st.image(

@@ -12,7 +12,9 @@ import streamlit as st
 
 from translearn_core import datasets, jobs
 from translearn_core.errors import RunError
+from translearn_core.export.keras_script import code_zip, script
 from translearn_core.i18n import _
+from translearn_core.reports.report import report_html
 from translearn_core.runs import LIVE_STATES, Run, list_runs
 from translearn_core.runs.annotations import (
     MAX_NAME_LENGTH,
@@ -186,8 +188,6 @@ def download_report(run: Run, *, key: str, primary: bool = False) -> None:
     """The button that makes and downloads the report of a run with a result."""
 
     def make() -> bytes:
-        from translearn_core.reports.report import report_html
-
         return report_html(run).encode("utf-8")
 
     st.download_button(
@@ -208,8 +208,6 @@ def show_code(run: Run) -> None:
     @st.dialog(_("Show me the code"), width="large")
     def ask() -> None:
         with frame.errors_shown():
-            from translearn_core.export.keras_script import code_zip, script
-
             text = script(run)
             st.markdown(
                 _(

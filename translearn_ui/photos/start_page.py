@@ -14,7 +14,7 @@ from translearn_core import formatting, leftovers
 from translearn_core.config import home
 from translearn_core.i18n import _
 from translearn_ui.components import background_tasks, dataset_list, format, import_task
-from translearn_ui.photos import add_photos, teaching_view
+from translearn_ui.photos import new_dataset, teaching_view
 from translearn_ui.shell import frame, signed_in
 
 
@@ -35,7 +35,7 @@ def show() -> None:
     with ways, st.container(border=True, key="start_ways"):
         st.header(_("Your photos"), anchor=False)
         with frame.errors_shown():
-            task = add_photos.show_ways()
+            task = new_dataset.show_ways()
             if task is not None:
                 import_task.begin(task)
     with demo, st.container(border=True, key="start_demo"):
@@ -48,7 +48,7 @@ def show() -> None:
             icon=":material/auto_awesome:",
             width="stretch",
         ):
-            import_task.begin(add_photos.start_demo())
+            import_task.begin(new_dataset.start_demo())
         if st.button(
             _("Use the camera"), key="use_camera", icon=":material/videocam:", width="stretch"
         ):

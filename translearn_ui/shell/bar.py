@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from translearn_core.backbones import BACKBONES
 from translearn_core.errors import RunError, SourceError
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
@@ -112,8 +113,6 @@ def _show_model(run: Run | None) -> None:
 
 def model_words(run: Run) -> str:
     """A model in a few words: `95 % · EfficientNet-Lite0`, or the name that a person gave it."""
-    from translearn_core.backbones import BACKBONES
-
     config = run.config
     try:
         name = read_notes(run).name or config.name

@@ -16,6 +16,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset, NoClasses
 from translearn_core.i18n import _, ngettext
 from translearn_core.sorting.session import has_decisions
+from translearn_ui.camera import panel
 from translearn_ui.components import background_tasks, import_task, sort_offer, uploads
 from translearn_ui.shell import frame, sort_next
 
@@ -104,8 +105,6 @@ def show_boxes(dataset: Dataset | None) -> None:
 
 def _show_camera(dataset: Dataset | None) -> None:
     """Record straight into the unsorted photos."""
-    from translearn_ui.camera import panel
-
     panel.show("sort_camera", dataset=frame.current_dataset, store=panel.dataset_to_fill, pile=True)
     n = len(datasets.read_unsorted(dataset)) if dataset is not None else 0
     if st.button(

@@ -22,7 +22,7 @@ from translearn_core.backbones.freezing import BackboneGraph, FreezeChoice
 from translearn_core.errors import SettingsError
 from translearn_core.features import costs
 from translearn_core.i18n import _, ngettext
-from translearn_core.recipe import techniques
+from translearn_core.recipe import technique_table
 from translearn_ui.components import class_marks, format, run_setup
 from translearn_ui.shell import frame
 from translearn_ui.training import speed
@@ -194,7 +194,7 @@ def _show_figures(backbone: Backbone, choice: FreezeChoice, n_train: int, n_phot
 def _time_words(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos: int) -> str:
     """What it costs here: once to look at the photos, and per round."""
     pass_s = costs.expected_pass_s(backbone.name, n_photos)
-    steps = techniques.ATTACK_STEPS[run_setup.value_of("adversarial")]
+    steps = technique_table.ATTACK_STEPS[run_setup.value_of("adversarial")]
     frozen = 0 if steps else choice.frozen_blocks  # attacks go through all of it
     epoch_s = costs.expected_epoch_s(backbone.name, frozen, n_train)
     if pass_s is None or epoch_s is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from translearn_core.i18n import N_, _
-from translearn_core.recipe import techniques
+from translearn_core.recipe import technique_table
 from translearn_core.run_settings import Settings
 from translearn_core.runs import JobState, Run
 from translearn_core.runs.annotations import display_name
@@ -120,7 +120,7 @@ def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
 
 def _attacks_only(settings: Settings) -> bool:
     """Whether adversarial photos are all that a run's techniques look at."""
-    return [row.name for row in techniques.in_use(settings) if row.looks] == ["adversarial"]
+    return [row.name for row in technique_table.in_use(settings) if row.looks] == ["adversarial"]
 
 
 def _attacking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
@@ -168,5 +168,5 @@ def _is_skipped(stage: str, settings: Settings, begun: Sequence[str]) -> bool:
     if stage in ("tasks", "refit"):
         return stage not in begun
     if stage == "technique":
-        return not any(row.looks for row in techniques.in_use(settings))
+        return not any(row.looks for row in technique_table.in_use(settings))
     return stage == "compare" and not settings.compare_plain

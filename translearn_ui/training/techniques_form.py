@@ -3,7 +3,7 @@
 Owns: the chapters and their cards, made from the table of techniques; choosing a run
 that a technique needs.
 Leaves to others: unlabelled photos (`unlabelled_photos.py`), the table
-(`translearn_core.recipe.techniques`), the widgets of other settings (`settings_form.py`).
+(`translearn_core.recipe.technique_table`), the widgets of other settings (`settings_form.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_core.recipe.resolve import ResolvedSettings
-from translearn_core.recipe.techniques import CHAPTERS, TECHNIQUES, TechniqueRow
+from translearn_core.recipe.technique_table import CHAPTERS, TECHNIQUES, TechniqueRow
 from translearn_core.run_settings import setting_fields
 from translearn_core.runs import Run, list_runs
 from translearn_ui.components import run_setup

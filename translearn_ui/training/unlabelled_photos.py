@@ -165,8 +165,6 @@ def _take(given: list[UploadedFile]) -> background_tasks.Task:
     The task's result is the data set and the report of what was left out; it fails where no photo
     could be read, and then leaves nothing.
     """
-    from translearn_core import datasets
-
     total = len(given)
     files = uploads.releasing(given)
     stamp = format.stamp(time.time())

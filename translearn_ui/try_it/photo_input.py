@@ -11,6 +11,7 @@ import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_core.runs import Run
+from translearn_ui.camera import panel
 from translearn_ui.components import background_tasks, sample_tiles, uploads
 from translearn_ui.shell import frame
 from translearn_ui.try_it import prediction_view, right_class, traps
@@ -58,8 +59,6 @@ def forget_answer() -> None:
 
 def show_camera(run: Run) -> None:
     """Live answers about what the camera sees."""
-    from translearn_ui.camera import panel
-
     panel.show(f"try_{run.id}", dataset=lambda: right_class.dataset_of(run), record=False, run=run)
 
 

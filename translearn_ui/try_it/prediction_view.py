@@ -1,7 +1,7 @@
 """What a model says of photos: asking, and showing one answer or many.
 
 Owns: the task of a batch, the sentence, bars and table of answers, the CSV of a batch.
-Leaves to others: the prediction itself (`translearn_core.prediction.predict`, imported only when asked).
+Leaves to others: the prediction itself (`translearn_core.prediction.predict`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
 from translearn_core import datasets, palette
 from translearn_core.config import load_configuration
@@ -23,14 +24,22 @@ from translearn_core.errors import PhotoError
 from translearn_core.formatting import AnswerWords, answer_words
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging import decode
+from translearn_core.prediction import predict
+from translearn_core.prediction.predict import Prediction
 from translearn_core.runs import Run
-from translearn_ui.components import background_tasks, charts, class_marks, format, tables, uploads
+from translearn_ui.components import (
+    background_tasks,
+    charts,
+    class_marks,
+    explanation_view,
+    format,
+    tables,
+    uploads,
+)
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
-
-    from translearn_core.prediction.predict import Prediction
 
 WHY_KEY = "answer_why"
 """Whether the reasons are shown with the answer."""
@@ -61,8 +70,6 @@ class Answer:
 
 def ask(run: Run, photos: Sequence[tuple[str, bytes]]) -> list[Answer]:
     """Ask a run's model about a few photos."""
-    from translearn_core.prediction import predict
-
     return [
         Answer(prediction, _picture(content, 1024, run), content)
         if not prediction.error
@@ -73,8 +80,6 @@ def ask(run: Run, photos: Sequence[tuple[str, bytes]]) -> list[Answer]:
 
 def refuse_large(name: str, n_bytes: int) -> Answer | None:
     """The answer to a file that is too large to be read as a photo; None where it is not."""
-    from translearn_core.prediction import predict
-
     try:
         decode.check_length(n_bytes, load_configuration().limits)
     except PhotoError as error:
@@ -116,8 +121,6 @@ def _ask_many(
     run: Run, photos: Iterator[_Handed], total: int, task: background_tasks.Task
 ) -> list[Answer]:
     task.report(0, total, _("Opening the model"))
-    from translearn_core.prediction import predict
-
     found: list[Answer | None] = []
     asked: deque[tuple[int, bytes | None, bytes | None]] = deque()
     room = _MOST_KEPT_BYTES
@@ -149,10 +152,6 @@ def _ask_many(
 
 def _picture(content: bytes, side: int, run: Run) -> bytes | None:
     """A JPEG of at most `side` pixels a side, as the one decode sees the photo; None if unreadable."""
-    from PIL import Image
-
-    from translearn_core.prediction import predict
-
     try:
         how = predict.open_predictor(run).reading
         image = Image.fromarray(datasets.decode_photo(content, size=None, how=how).image)
@@ -222,8 +221,6 @@ def show_shares(answer: Answer, *, sure_from: float, run: Run) -> None:
 
 def show_why(answer: Answer, *, run: Run) -> None:
     """The reasons for the answer to one photo, on demand."""
-    from translearn_ui.components import explanation_view
-
     if answer.content is None:
         return
     if st.toggle(

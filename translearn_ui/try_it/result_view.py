@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core.i18n import _, ngettext
+from translearn_core.prediction.predict import open_predictor
 from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
 from translearn_ui.components import scroll, threshold_slider
@@ -15,8 +16,6 @@ from translearn_ui.try_it.prediction_view import Answer
 
 def show(run: Run) -> None:
     """One photo in full, or the batch; where nothing was asked yet, what to do."""
-    from translearn_core.prediction.predict import open_predictor
-
     if not has_answer(run):
         frame.empty_state(
             title=_("Show me something new"),

@@ -2,7 +2,7 @@
 
 Owns: `Bounds` and their defaults, which are those of `serve --max-mb` and `--max-photos`, too.
 Leaves to others: keeping them (`guard.py`; photos of a request: `photo_requests.py`,
-`open_inference.py`), bounds on one photo (`limits.py` of the ground floor).
+`open_inference.py`), bounds on one photo (`installation_limits.py` of the ground floor).
 """
 
 from __future__ import annotations
