@@ -1,4 +1,4 @@
-"""The files translearn_core/data/blocks.json, weights.json and graphs/, from the live graphs.
+"""The files translearn_core/data/blocks.json, weights.json, graphs/ and answers.npz, from the live graphs.
 
 Owns: writing them; names of backbones rewrite only those. A test compares the files with the graphs.
 Leaves to others: what is written of a backbone (`graph/description.py`).
@@ -10,15 +10,22 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from translearn_core.arrays import Array
 from translearn_core.backbones import BACKBONES, Backbone, get_backbone
+from translearn_core.backbones.weights import are_ready
 from translearn_core.graph.build import build_backbone
 from translearn_core.graph.description import (
     RECORDED_AT,
+    ask_keras,
     describe_backbone,
     describe_weights,
     record_graph,
     record_saved,
 )
+from translearn_core.graph.known_answers import name_of
+from translearn_core.graph.recorded import has_record
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = 1
@@ -41,6 +48,22 @@ def main(names: list[str]) -> None:
         path.write_text(content, encoding="utf-8")
     for name in names or list(BACKBONES):
         _write_graph(data / "graphs" / f"{name}.json", get_backbone(name))
+    _write_answers(data / "answers.npz", names or list(BACKBONES))
+
+
+def _write_answers(path: Path, names: list[str]) -> None:
+    """What Keras answers with the weights that are on this machine; other answers stay."""
+    known: dict[str, Array] = {}
+    if path.exists():
+        with np.load(path, allow_pickle=False) as stored:
+            known = dict(stored)
+    for backbone in map(get_backbone, names):
+        if not (has_record(backbone) and are_ready(backbone)):
+            continue
+        for size in sorted({backbone.input_size, backbone.default_size}):
+            known[name_of(backbone, size)] = ask_keras(backbone, size)
+            print(path.name, backbone.name, size)
+    np.savez_compressed(path, **{name: known[name] for name in sorted(known)})
 
 
 def _write_graph(path: Path, backbone: Backbone) -> None:

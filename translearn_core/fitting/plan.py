@@ -17,9 +17,10 @@ from translearn_core.datasets import Dataset
 from translearn_core.datasets.aspect_ratios import FitChoice
 from translearn_core.features.extractor import POOLED, FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
-from translearn_core.graph.engine import is_confirmed, prepare_device
+from translearn_core.graph.engine import is_confirmed, kept_engine, prepare_device
 from translearn_core.graph.gpus import count_gpus
 from translearn_core.graph.keras_file import can_be_written
+from translearn_core.graph.known_answers import has_answers
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.reading import set_reading
 from translearn_core.imaging.square import Fit
@@ -78,9 +79,18 @@ class Plan(ResolvedSettings):
 
     @property
     def saves_by_record(self) -> bool:
-        """Whether the model is saved without being built: where it could be, and Keras has confirmed in
-        an earlier run what its features come from."""
+        """Whether the model is saved without being built: where it could be, and Keras has confirmed, in
+        an earlier run or by answers that are known, what its features come from."""
         return self.could_save_by_record and is_confirmed(self.extractor.engine_path(POOLED))
+
+    @property
+    def expects_to_save_by_record(self) -> bool:
+        """Whether that is so, or is going to be when photos were looked at: what Keras answers is known."""
+        if not self.could_save_by_record:
+            return False
+        path = self.extractor.engine_path(POOLED)
+        is_new = not kept_engine(path) and has_answers(self.backbone, self.image_size)
+        return is_new or is_confirmed(path)
 
     @property
     def could_save_by_record(self) -> bool:

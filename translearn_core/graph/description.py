@@ -1,8 +1,8 @@
 """What the web process must know about a backbone without building it.
 
 Owns: the entries of `data/blocks.json` and `data/weights.json`, which `scripts/make_blocks`
-writes: blocks, cut points, layers, weights and multiply-accumulate operations; and the graphs of
-`data/graphs/`, for converting a backbone without Keras.
+writes: blocks, cut points, layers, weights and multiply-accumulate operations; the graphs of
+`data/graphs/`, for converting a backbone without Keras; and the answers of `data/answers.npz`.
 Leaves to others: reading them (`backbones/freezing.py`, `backbones/weights_check.py`, `recorded.py`).
 """
 
@@ -17,11 +17,14 @@ from typing import Any
 import keras
 from keras.src.utils.naming import to_snake_case
 
+from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
 from translearn_core.graph.assembly import assemble, build_head, split_at
 from translearn_core.graph.block_boundaries import find_blocks
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
+from translearn_core.graph.engine import run_keras
 from translearn_core.graph.keras_file import describe_model, described
+from translearn_core.graph.known_answers import probe_photos
 from translearn_core.graph.recorded import DEFAULTS, lay_out
 from translearn_core.graph.walk import Walk, cut_points, is_pixels, walk_graph
 from translearn_core.run_settings import Settings
@@ -78,6 +81,14 @@ def describe_backbone(backbone: Backbone, application: keras.Model | None = None
         "macs_up_to": [sum(macs[: cut + 1]) for cut in cuts],
         "names": " ".join(names),
     }
+
+
+def ask_keras(backbone: Backbone, size: int) -> Array:
+    """What Keras answers to `probe_photos` of `size` pixels with the weights of the backbone's file: pooled
+    features `(2, d) float32`, for `data/answers.npz`."""
+    network = build_backbone(backbone, size=size)
+    prefix, _suffix = split_at(network, cut_points(network)[-1])
+    return run_keras(prefix, probe_photos((size, size, 3)))
 
 
 def _sides(shape: tuple[int, ...]) -> list[int]:

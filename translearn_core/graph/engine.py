@@ -35,6 +35,7 @@ from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file, write_atomically
 from translearn_core.errors import InputError, TransLearnError, WeightsError
 from translearn_core.graph.gpus import count_gpus
+from translearn_core.graph.known_answers import probe_photos
 from translearn_core.graph.onnx_writer import write_onnx
 
 logger = logging.getLogger(__name__)
@@ -438,8 +439,8 @@ def kept_engine(path: Path) -> Literal["agrees", "disagrees", ""]:
     """What is kept of a converted graph: one that can be used, that Keras is to be used, or nothing.
 
     `.json` beside the graph is written last. It holds the difference from Keras (null where the graph
-    was converted without Keras, until `confirm_engine`) and the checksums of the files: a damaged or
-    half written one counts as nothing.
+    was converted without Keras and no answers of Keras are known, until `confirm_engine`) and the
+    checksums of the files: a damaged or half written one counts as nothing.
     """
     try:
         comparison = _read_comparison(path)
@@ -455,7 +456,8 @@ def kept_engine(path: Path) -> Literal["agrees", "disagrees", ""]:
 
 
 def is_confirmed(path: Path) -> bool:
-    """Whether Keras was asked the same as what is kept of a converted graph, and they agreed."""
+    """Whether Keras was asked the same as what is kept of a converted graph, here or before
+    (`known_answers.py`), and they agreed."""
     if kept_engine(path) != "agrees":
         return False
     with suppress(OSError, ValueError, KeyError, TypeError):
@@ -472,8 +474,8 @@ def confirm_engine(path: Path, model: Any) -> None:
     """
     if kept_engine(path) != "agrees":
         return
-    photos, expected, scale = _ask_keras(model)
-    difference = float(np.abs(run_engine(OpenVINOEngine(path), photos) - expected).max()) / scale
+    photos, expected, _scale = _ask_keras(model)
+    difference = _difference(run_engine(OpenVINOEngine(path), photos), expected)
     agrees = difference <= TOLERANCE
     if not agrees:
         logger.warning("OpenVINO differs from Keras by %.1e: Keras is used from now on", difference)
@@ -536,18 +538,19 @@ def _convert_record(record: Callable[[], Any], path: Path) -> OpenVINOEngine | N
         if model is None:
             return None
         _convert_graph(model, path)
-        shape = (2, *model.input_shape[1:])
-        photos = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         engine = OpenVINOEngine(path)
-        answers = run_engine(engine, photos)
+        answers = run_engine(engine, probe_photos(model.input_shape[1:]))
         if not np.isfinite(answers).all() or not answers.any():
             raise ValueError("it answers nothing")
+        difference = None if model.answers is None else _difference(answers, model.answers)
+        if difference is not None and not difference <= TOLERANCE:
+            raise ValueError(f"it differs from what Keras answers by {difference:.1e}")
     except WeightsError:
         raise
     except Exception:  # Keras then says in words what is wrong with the weights
         logger.exception("The recorded graph cannot be used")
         return None
-    _keep(path, agrees=True, difference=None)
+    _keep(path, agrees=True, difference=difference)
     return engine
 
 
@@ -567,10 +570,16 @@ def _convert_and_compare(model: Any, path: Path) -> float:
 
 def _ask_keras(model: Any) -> tuple[Array, Array, float]:
     """Two random photos, what a Keras model answers to them, and the largest value of that."""
-    shape = tuple(model.inputs[0].shape[1:])
-    photos = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
+    photos = probe_photos(tuple(model.inputs[0].shape[1:]))
     expected = run_keras(model, photos)
     return photos, expected, float(np.abs(expected).max()) or 1.0
+
+
+def _difference(received: Array, expected: Array) -> float:
+    """The largest difference, relative to the largest value; infinite where shapes differ."""
+    if received.shape != expected.shape:
+        return math.inf
+    return float(np.abs(received - expected).max()) / (float(np.abs(expected).max()) or 1.0)
 
 
 def gpu_names() -> list[str]:

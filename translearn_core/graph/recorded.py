@@ -30,6 +30,7 @@ import numpy as np
 from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import read_arrays
+from translearn_core.graph.known_answers import read_answers
 
 DEFAULTS: dict[str, Any] = {
     "activation": "linear",
@@ -102,11 +103,13 @@ class Node:
 class RecordedModel:
     """The part of a backbone from the photo to one operation, or a whole model.
 
-    `ends` are what comes out; by default what the last node gives.
+    `ends` are what comes out; by default what the last node gives. `answers` are those of Keras to
+    `probe_photos`, where they are known.
     """
 
     nodes: list[Node]
     ends: tuple[Tensor, ...] = ()
+    answers: Array | None = None
 
     @property
     def _nodes_by_depth(self) -> dict[int, list[Node]]:
@@ -163,7 +166,7 @@ def recorded_prefix(backbone: Backbone, *, size: int, cut: str | None) -> Record
         pool = Operation("GlobalAveragePooling2D", "pooled", {})
         end = nodes[-1].output
         nodes.append(Node(pool, [end], Tensor((None, end.shape[-1]))))
-    return RecordedModel(nodes)
+    return RecordedModel(nodes, answers=read_answers(backbone, size) if cut is None else None)
 
 
 def lay_out(operations: Sequence[Sequence[Any]], size: int) -> list[Node]:

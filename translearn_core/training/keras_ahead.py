@@ -31,7 +31,9 @@ class Ahead:
     def __init__(self, plan: Plan) -> None:
         look = plan.extractor
         self._plan = plan
-        self._builds = look.is_recorded and not look.has_features and not plan.saves_by_record
+        self._builds = (
+            look.is_recorded and not look.has_features and not plan.expects_to_save_by_record
+        )
         self._made: Future[Any] = run_in_thread(self._make)
 
     def network(self, stop: Callable[[], bool]) -> Any:

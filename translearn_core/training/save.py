@@ -91,9 +91,10 @@ def save_model(
 ) -> SavedModelCheck:
     """Put the model together, save it, read it afresh and hold it against the measured path.
 
-    The first run with a backbone at one image size has Keras do both, and hold what the features came
-    from against Keras as well. Where they agreed, the file is from then on written and read without
-    building the network; should what was read not answer as measured, Keras does both.
+    Where Keras has confirmed what the features come from, the file is written and read without building
+    the network; should what was read not answer as measured, Keras does both. Keras' answers are known
+    for the usual weights at the usual sizes; for others the first run with a backbone at one image size
+    has Keras do both, and hold what the features came from against Keras as well.
     """
     learned = data.photos[data.split == "train"]
     plan.run.write_labels(
