@@ -182,6 +182,9 @@ def _refuse_links() -> InputError:
 def _open(path: Path) -> Any:
     import keras
 
+    from translearn_core.graph.saving import remember_names
+
+    remember_names()
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
