@@ -135,12 +135,13 @@ def test_new_photos_are_answered_as_before(name: str, earlier: Path, named: dict
 def test_the_saved_model_answers_without_its_copy_for_predictions(
     earlier: Path, named: dict[str, Run]
 ) -> None:
+    from translearn_core.graph.engine import run_keras
     from translearn_core.graph.saving import load_model
 
     run = named["First"]
     expected = answers_of(earlier, run)
     photos = [datasets.decode_photo(earlier / file, size=32).image for file in expected]
-    found = load_model(run.model_path).predict_on_batch(np.stack(photos).astype(np.float32))
+    found = run_keras(load_model(run.model_path), np.stack(photos))
     for row, before in zip(found, expected.values(), strict=True):
         wanted = [before["probabilities"][label] for label in run.labels]
         assert np.allclose(row, wanted, atol=1e-3)

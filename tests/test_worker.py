@@ -16,6 +16,7 @@ from tests.support.small_backbone import SMALL
 from translearn_core import datasets, jobs, runs, worker
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, WeightsError
+from translearn_core.features import speed_measurement
 from translearn_core.features.costs import expected_epoch_s, measured, record_speed
 from translearn_core.jobs.inline import InlineRunner
 from translearn_core.jobs.runner import use_runner
@@ -133,7 +134,10 @@ def test_the_cost_of_an_epoch_grows_with_what_is_unfrozen(workspace: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_backbone")
-def test_the_speed_of_this_machine_is_measured(workspace: Path) -> None:
+def test_the_speed_of_this_machine_is_measured(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed_measurement, "MEASURE_S", 0.1)
     during: list[bool] = []
 
     def work(job: Job) -> None:

@@ -19,6 +19,7 @@ from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.graph import keras_file
 from translearn_core.graph.assembly import assemble, build_head, split_at
 from translearn_core.graph.build import build_backbone
+from translearn_core.graph.engine import run_keras
 from translearn_core.graph.keras_file import (
     can_be_written,
     described,
@@ -89,7 +90,7 @@ def test_keras_reads_it_and_answers_as_the_file_that_it_wrote_itself(files: Any)
     by_keras, written, _head = files
     photos = np.random.default_rng(1).uniform(0, 255, (3, SIZE, SIZE, 3)).astype(np.float32)
     models = [load_model(path) for path in (by_keras, written)]
-    answers = [model.predict_on_batch(photos) for model in models]
+    answers = [run_keras(model, photos) for model in models]
     np.testing.assert_array_equal(*answers)
     learning = [[weight.path for weight in model.trainable_weights] for model in models]
     assert learning[0] == learning[1], "another part of it would learn"
@@ -98,7 +99,7 @@ def test_keras_reads_it_and_answers_as_the_file_that_it_wrote_itself(files: Any)
 def test_what_is_read_back_answers_as_keras(files: Any, tmp_path: Path) -> None:
     _by_keras, written, head = files
     photos = np.random.default_rng(2).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
-    expected = load_model(written).predict_on_batch(photos.astype(np.float32))
+    expected = run_keras(load_model(written), photos)
     model, read = read_model(written, STARTER)
     for one, other in zip(read.layers, head.layers, strict=True):
         np.testing.assert_array_equal(one.kernel, other.kernel)
@@ -114,7 +115,7 @@ def test_other_weights_in_the_file_are_other_answers(files: Any, tmp_path: Path)
     """What is compared is read from the file: a wrong byte there shows."""
     _by_keras, written, _head = files
     photos = np.random.default_rng(3).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
-    expected = load_model(written).predict_on_batch(photos.astype(np.float32))
+    expected = run_keras(load_model(written), photos)
     damaged = tmp_path / "model.keras"
     with zipfile.ZipFile(written) as old, zipfile.ZipFile(damaged, "w") as new:
         for name in old.namelist():

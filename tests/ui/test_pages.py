@@ -216,44 +216,43 @@ def test_class_by_class_begins_with_an_empty_data_set() -> None:
     assert "No photos yet" in words(app)
 
 
-def run_alone(code: str, home: Path) -> str:
-    """What a program prints in a process of its own."""
+@pytest.fixture(scope="module")
+def brought_in(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Which of the large modules a process of its own has after the first page of a newcomer, and
+    after all pages."""
+    code = (
+        "import gc, sys\n"
+        "from tests.support.app import assert_well, open_app\n"
+        "app = open_app()\n"
+        "assert app.button(key='demo') and not app.error\n"
+        "print(*sorted({'pandas', 'pyarrow', 'translearn_core.datasets'} & set(sys.modules)))\n"
+        "gc.freeze()  # Streamlit looks for garbage after each run\n"
+        f"for page in {NAMES}:\n"
+        "    app.switch_page(f'pages/{page}.py').run()\n"
+        "    assert_well(app)\n"
+        "heavy = {'tensorflow', 'keras', 'openvino', 'sklearn', 'torch', 'jax'}\n"
+        "print(*sorted(heavy & set(sys.modules)))\n"
+    )
+    home = str(tmp_path_factory.mktemp("alone") / "home")
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT / "tests",
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TRANSLEARN_HOME": str(home)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TRANSLEARN_HOME": home},
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return done.stdout.splitlines()
 
 
-def test_no_page_brings_in_a_training_library(tmp_path: Path) -> None:
-    code = (
-        "import sys\n"
-        "from tests.support.app import assert_well, open_app\n"
-        f"for page in {NAMES}:\n"
-        "    assert_well(open_app(page))\n"
-        "heavy = {'tensorflow', 'keras', 'openvino', 'sklearn', 'torch', 'jax'}\n"
-        "print(*sorted(heavy & set(sys.modules)))\n"
-    )
-
-    assert run_alone(code, tmp_path / "home") == ""
+def test_no_page_brings_in_a_training_library(brought_in: list[str]) -> None:
+    assert brought_in[1] == ""
 
 
-def test_first_page_of_a_newcomer_waits_for_nothing_heavy(tmp_path: Path) -> None:
-    code = (
-        "import sys\n"
-        "from streamlit.testing.v1 import AppTest\n"
-        f"app = AppTest.from_file({str(ROOT / 'app.py')!r}, default_timeout=60).run()\n"
-        "assert app.button(key='demo') and not app.error\n"
-        "print(*sorted({'pandas', 'pyarrow', 'translearn_core.datasets'} & set(sys.modules)))\n"
-    )
-
-    assert run_alone(code, tmp_path / "home") == ""
+def test_first_page_of_a_newcomer_waits_for_nothing_heavy(brought_in: list[str]) -> None:
+    assert brought_in[0] == ""
 
 
 def test_a_preset_fills_in_the_settings_and_the_default_takes_them_back(

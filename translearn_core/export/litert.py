@@ -30,6 +30,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from translearn_core.arrays import Array
 from translearn_core.export.preprocess import prepare
+from translearn_core.graph.engine import answer_batch
 from translearn_core.imaging.square import Fit
 
 logger = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ def _agreement(model: Any, path: Path, photos: Sequence[Array], widths: Sequence
     for photo in photos:
         interpreter.set_tensor(input_index, photo[None])
         interpreter.invoke()
-        expected = model.predict_on_batch(photo[None])[0]
+        expected = answer_batch(model, photo[None])[0]
         received = interpreter.get_tensor(output)[0]
         same += int(predicted_classes(expected, widths) == predicted_classes(received, widths))
     return same / max(1, len(photos))

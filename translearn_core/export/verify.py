@@ -33,6 +33,7 @@ from translearn_core.export.one_file import read_parts
 from translearn_core.export.preprocess import prepare
 from translearn_core.export.teachable import HALF_RANGE, SIDE, read_model
 from translearn_core.export.writers import test_photos
+from translearn_core.graph.engine import answer_batch
 from translearn_core.i18n import _
 from translearn_core.imaging.square import Fit
 from translearn_core.prediction.predict import predict
@@ -360,8 +361,8 @@ def run_teachable(
     probabilities_of: dict[str, Array] = {}
     for number, file in enumerate(files, 1):
         pixels = prepare(file, SIDE, fit or labels.get("fit", "stretch"))
-        values = model.predict_on_batch(pixels[None] / HALF_RANGE - 1)
-        probabilities_of[file.name] = np.asarray(values[0], np.float64)
+        values = answer_batch(model, pixels[None] / HALF_RANGE - 1)
+        probabilities_of[file.name] = values[0].astype(np.float64)
         progress(number, len(files))
     return probabilities_of
 

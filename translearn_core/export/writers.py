@@ -29,7 +29,7 @@ from translearn_core.export import teachable
 from translearn_core.export.multi_head import merge
 from translearn_core.export.one_file import write_page
 from translearn_core.export.page_words import page_script
-from translearn_core.graph.engine import convert_to_openvino, keep_one_output
+from translearn_core.graph.engine import answer_batch, convert_to_openvino, keep_one_output
 from translearn_core.graph.onnx_writer import write_onnx as write_onnx_graph
 from translearn_core.runs import Run
 from translearn_core.runs.model_files import COPY, altered_files
@@ -146,7 +146,7 @@ def write_web(source: ExportSource, path: Path) -> None:
     script = page_script(WEB_FOLDER / "page.js")
     path.with_name("page.js").write_text(script, encoding="utf-8")
     size = source.model.input_shape[1]
-    probs = source.model.predict_on_batch(pattern(size)[None])[0]
+    probs = answer_batch(source.model, pattern(size)[None], traces=False)[0]
     check = {"probabilities": [float(prob) for prob in probs], "tolerance": WEB_TOLERANCE}
     path.with_name("check.json").write_text(json.dumps(check), encoding="utf-8")
 

@@ -31,7 +31,7 @@ from translearn_core.fitting.live_figures import STOP_POLL_S, Telling
 from translearn_core.fitting.mixing import mixes
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule, restart
 from translearn_core.fitting.rates import rates_of
-from translearn_core.fitting.subsets import Arrays, Subset, as_arrays, bytes_of, unrolled
+from translearn_core.fitting.subsets import Subset, as_arrays, bytes_of, unrolled
 from translearn_core.graph.assembly import build_head
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
@@ -295,7 +295,7 @@ class _StopsEvaluation(keras.callbacks.Callback):  # type: ignore[misc]
 
 def fit_arrays(
     model: Any,
-    data: Arrays,
+    data: tuple[Any, Any, Any],
     *,
     batch_size: int,
     epochs: int,
@@ -307,9 +307,10 @@ def fit_arrays(
     many steps in one call of TensorFlow.
 
     For a small head either takes as long as learning. Arguments as those of `keras.Model.fit`;
-    `data` holds inputs, targets and weights, `rng` shuffles, `rates` `(epochs x steps,)` are the
-    learning rates, where the optimiser has no schedule. Callbacks hear of the last batch of each
-    call. A model that is fitted again, compiled as before, is not traced again.
+    `data` holds inputs, targets and weights (of a model of several outputs the latter two by their
+    names), `rng` shuffles, `rates` `(epochs x steps,)` are the learning rates, where the optimiser
+    has no schedule. Callbacks hear of the last batch of each call. A model that is fitted again,
+    compiled as before, is not traced again.
     """
     n = len(data[0])
     steps = math.ceil(n / batch_size)
@@ -319,7 +320,7 @@ def fit_arrays(
     if rates is None:
         rates = np.zeros(epochs * steps, np.float32)
     with tf.device(_HOST):
-        columns = [tf.constant(column) for column in data]
+        columns = keras.tree.map_structure(tf.constant, list(data))
     sizes = np.full(steps, n // steps)
     sizes[: n % steps] += 1
     begins = np.concatenate([[0], np.cumsum(sizes)])
@@ -360,10 +361,12 @@ class _TrainingSteps:
         sets_rate: whether each step has its rate from the call; else from the optimiser's schedule.
     """
 
-    def __init__(self, model: Any, data: Arrays, *, sets_rate: bool) -> None:
+    def __init__(self, model: Any, data: tuple[Any, Any, Any], *, sets_rate: bool) -> None:
         self.optimizer = model.optimizer
-        model._symbolic_build(data_batch=tuple(column[:1] for column in data))
-        signature = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in data]
+        model._symbolic_build(data_batch=keras.tree.map_structure(lambda column: column[:1], data))
+        signature = keras.tree.map_structure(
+            lambda column: tf.TensorSpec((None, *column.shape[1:]), column.dtype), list(data)
+        )
 
         def steps(*given: Any) -> Any:
             *columns, order, begins, rates = given
@@ -371,7 +374,9 @@ class _TrainingSteps:
             def one(index: Any, _figures: Any) -> Any:
                 with tf.device(_HOST):
                     rows = order[begins[index] : begins[index + 1]]
-                    batch = [tf.gather(column, rows) for column in columns]
+                    batch = keras.tree.map_structure(
+                        lambda column: tf.gather(column, rows), columns
+                    )
                 if sets_rate:
                     model.optimizer.learning_rate.assign(rates[index])
                 model.reset_metrics()

@@ -240,12 +240,18 @@ def answer_batch(model: Any, inputs: Array, *, traces: bool = True) -> Array:
 
         (given,) = model.inputs
         graph = model.answers_graph = tf.function(
-            lambda batch: model(batch, training=False),
+            lambda batch: _call(model, batch),
             input_signature=[tf.TensorSpec((None, *given.shape[1:]), tf.float32)],
             autograph=False,
         )
-    answers = model(inputs, training=False) if graph is None else graph(inputs)
+    answers = _call(model, inputs) if graph is None else graph(inputs)
     return np.asarray(answers, np.float32)
+
+
+def _call(model: Any, batch: Any) -> Any:
+    """Keras warns where a model that was made of a list of inputs is not called with one."""
+    in_list = isinstance(getattr(model, "_inputs_struct", None), list)
+    return model([batch] if in_list else batch, training=False)
 
 
 def run_engine(engine: Engine, photos: Array) -> Array:

@@ -12,6 +12,8 @@ import zipfile
 from pathlib import Path
 
 import keras
+from keras.src.backend.common import global_state
+from keras.src.saving import saving_lib
 
 from translearn_core.atomic import replace_file
 from translearn_core.errors import RunError
@@ -28,11 +30,25 @@ def save_model(model: keras.Model, path: Path) -> None:
     then on, so that it answers alike on every machine.
     """
     temporary = path.with_name(f".{secrets.token_hex(4)}.{path.stem}.keras")
+    remember_names()
     try:
         in_float32(model).save(temporary)
         replace_file(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remember_names() -> None:
+    """Keep for Keras, in this thread, the names of what it passes over when it saves or loads layers.
+
+    Keras 3.15 keeps them by itself under one name and looks for them under another, so that it makes
+    a layer to find them for each one of the model: up to half of the time that loading takes.
+    """
+    find = getattr(saving_lib, "get_attr_skipset", None)
+    for kind in ("Layer", "Functional"):
+        name = f"saving_attr_skiplist_{kind}"
+        if find is not None and global_state.get_global_attribute(name) is None:
+            global_state.set_global_attribute(name, find(kind))
 
 
 def in_float32(model: keras.Model) -> keras.Model:
@@ -58,6 +74,7 @@ def load_model(path: Path) -> keras.Model:
     """
     if not path.is_file():
         raise RunError(_("There is no model at {file}. Train one first.").format(file=path))
+    remember_names()
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:

@@ -27,6 +27,7 @@ from translearn_core.errors import InputError, TransLearnError
 from translearn_core.export.multi_head import separate
 from translearn_core.formatting import shortened
 from translearn_core.graph.engine import run_keras
+from translearn_core.graph.saving import remember_names
 from translearn_core.i18n import _
 from translearn_core.prediction.model_runner import write_copy
 from translearn_core.runs.task_heads import save_heads
@@ -180,6 +181,7 @@ def _refuse_links() -> InputError:
 
 
 def _open(path: Path) -> Any:
+    remember_names()
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:

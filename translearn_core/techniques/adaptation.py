@@ -532,6 +532,7 @@ class DomainAdversarial(_OnStandardised):
             labels,
             self._target,
             learning_rate=self.plan.settings.learning_rate,
+            seed=self.plan.settings.seed,
             monitor=monitor,
         )
         return Fitted(epochs=0)

@@ -15,6 +15,7 @@ import numpy as np
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.errors import SettingsError
+from translearn_core.fitting.fit import fit_arrays
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule
 from translearn_core.i18n import _
 from translearn_core.monitor import SILENT, Monitor
@@ -73,6 +74,7 @@ def train_reversed(
     *,
     learning_rate: float,
     strength: float = STRENGTH,
+    seed: int = 0,
     monitor: Monitor = SILENT,
 ) -> None:
     """Teach `head` the classes of `source` in features in which `target` looks the same.
@@ -82,7 +84,8 @@ def train_reversed(
         source, labels: labelled photos `(n, d)`, `(n,)`.
         target: unlabelled photos `(m, d)`.
         strength: how strongly the domain is unlearned at the end; 0 does not.
-        monitor: told of each of the `EPOCHS`; its stop is heeded after each batch.
+        seed: of the order of the photos.
+        monitor: told of each of the `EPOCHS`; its stop is heeded between batches.
 
     Raises:
         SettingsError: the head has no hidden layer.
@@ -115,15 +118,13 @@ def train_reversed(
     both.compile(
         FusedAdam(make_schedule(learning_rate, steps * EPOCHS)),
         loss={"class": "categorical_crossentropy", "place": "binary_crossentropy"},
-        steps_per_execution=min(steps, 32),
         jit_compile=False,
     )
-    both.fit(
-        features,
-        answers,
-        sample_weight=weights,
-        epochs=EPOCHS,
+    fit_arrays(
+        both,
+        (features, answers, weights),
         batch_size=BATCH,
-        verbose=0,
+        epochs=EPOCHS,
         callbacks=[_Growing(monitor, reverse, strength)],
+        rng=np.random.default_rng([seed, 3]),
     )
