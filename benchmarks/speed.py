@@ -5,7 +5,8 @@
 
 Tables: `whole` (one small run, nothing cached), `ways` (whole commands), `epochs` (one epoch by
 unfrozen blocks), `second` (the next run, from the request to the first point of its curve), `press` (the
-first run, after photos were looked at in the background), `stop` (in each phase), `predict`, `backbones`,
+first run, after photos were looked at in the background), `stop` (in each phase of each kind of job; BENCH_STOPS=search,export
+names some), `stop_busy` (beside programs that compute all the time), `predict`, `backbones`,
 `growth` (500 to 50,000 photos), `large` (memory at 100,000, and a stop there). Uses the photos and weights
 beside the project where they are; set KERAS_HOME to a folder with ImageNet weights.
 Web page timings: `python -m benchmarks.web`.
@@ -27,6 +28,7 @@ from typing import Any
 
 from benchmarks.photos import SHARED, make_set, repeat_set
 from benchmarks.process import ROOT, Measured, measure, python
+from benchmarks.stopping import busy, measure_stops
 
 BACKBONE = "mobilenet_v2_035"
 PHOTOS = 2500
@@ -50,6 +52,10 @@ class Bench:
         """Forget every cached feature and converted network."""
         shutil.rmtree(self.folder / "home", ignore_errors=True)
 
+    def forget_cache(self) -> None:
+        """Forget cached features and converted networks alone."""
+        shutil.rmtree(self.folder / "home" / "cache", ignore_errors=True)
+
     def run(self, *command: str, **more: str) -> Measured:
         """Measure a Python module with its arguments."""
         return measure(python("-m", *command), environment={**self.environment, **more})
@@ -61,7 +67,7 @@ class Bench:
 
 def main() -> None:
     """Run the tables named, or all."""
-    wanted = sys.argv[1:] or list(TABLES)
+    wanted = sys.argv[1:] or [name for name in TABLES if name != "stop_busy"]
     with tempfile.TemporaryDirectory(prefix="translearn-bench-") as folder:
         bench = Bench(Path(os.environ.get("BENCH_FOLDER", folder)))
         for name in wanted:
@@ -291,45 +297,16 @@ def show_press(bench: Bench) -> None:
 
 
 def show_stop(bench: Bench) -> None:
-    """A stop in each phase: until the run counts as stopped, until its process has ended."""
-    code = (
-        "import sys, time, json; from pathlib import Path\n"
-        "from translearn_core import datasets, jobs, runs\n"
-        "from translearn_core.run_settings import make_settings\n"
-        "dataset = datasets.import_source(Path(sys.argv[1]), in_place=True, check=False)\n"
-        "values = json.loads(sys.argv[2]); stage = sys.argv[3]\n"
-        "run = jobs.start(dataset, make_settings(values))\n"
-        "while run.state.stage != stage and run.state.state in runs.LIVE_STATES: time.sleep(0.02)\n"
-        "time.sleep(float(sys.argv[4])); asked = time.monotonic(); run.request_stop()\n"
-        "while run.state.state in runs.LIVE_STATES: time.sleep(0.02)\n"
-        "counts = time.monotonic() - asked\n"
-        "while run.process() is not None: time.sleep(0.02)\n"
-        "ended = time.monotonic() - asked\n"
-        "print(json.dumps([counts, ended, run.state.state, run.has_result]))\n"
-    )
-    train, _test = bench.photos(600)
-    _head("backbone", "frozen", "stage", "counts as stopped", "process ended", "leaves a model")
-    for backbone, freeze, stage, later in (
-        (BACKBONE, "all", "start", 0.0),
-        (BACKBONE, "all", "features", 1.0),
-        (BACKBONE, "all", "head", 0.5),
-        (BACKBONE, "all", "save", 0.0),
-        (BACKBONE, "none", "fine_tune", 0.5),
-        (BACKBONE, "none", "fine_tune", 15.0),
-        ("efficientnet_lite0", "none", "fine_tune", 15.0),
-        ("resnet50", "none", "fine_tune", 20.0),
-    ):
-        values: dict[str, Any] = {"backbone": backbone, "freeze": freeze}
-        if backbone == "resnet50":
-            values |= {"weights": "random", "image_size": 224}
-        bench.fresh_home()
-        measured = measure(
-            python("-c", code, str(train), json.dumps(values), stage, str(later)),
-            environment=bench.environment,
-        )
-        counts, ended, _state, has_result = json.loads(measured.output.strip().splitlines()[-1])
-        place = f"{stage}, {later:g} s later"
-        _row(backbone, freeze, place, f"{counts:.1f} s", f"{ended:.1f} s", has_result)
+    """A stop in each phase of each kind of job: until it counts, until its process has ended."""
+    train, test = bench.photos(600)
+    only = [name for name in os.environ.get("BENCH_STOPS", "").split(",") if name]
+    measure_stops(train, test, bench.environment, forget=bench.forget_cache, tell=_row, only=only)
+
+
+def show_stop_busy(bench: Bench) -> None:
+    """The same on a busy machine."""
+    with busy():
+        show_stop(bench)
 
 
 def show_predict(bench: Bench) -> None:
@@ -476,6 +453,7 @@ TABLES: dict[str, Callable[[Bench], Any]] = {
     "second": show_second,
     "press": show_press,
     "stop": show_stop,
+    "stop_busy": show_stop_busy,
     "predict": show_predict,
     "backbones": show_backbones,
     "growth": show_growth,

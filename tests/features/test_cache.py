@@ -14,6 +14,7 @@ import pytest
 
 from translearn_core.errors import StorageError, WeightsError
 from translearn_core.features.cache import (
+    MANY_ROWS,
     FeatureCache,
     FeatureKey,
     cache_size_bytes,
@@ -36,6 +37,19 @@ def test_what_was_added_is_read_back_in_the_order_asked_for(tmp_path: Path) -> N
     table = cache.table(["c", "a", "c"])
     assert table.shape == (3, 1)
     assert table.take(np.array([0, 1, 2, 0])).ravel().tolist() == [3.0, 1.0, 3.0, 3.0]
+
+
+def test_more_rows_than_are_read_at_a_time_come_in_the_order_asked_for(tmp_path: Path) -> None:
+    cache = FeatureCache(key(), root=tmp_path)
+    n = 2 * MANY_ROWS + 5
+    names = [f"{number:064x}" for number in range(n)]
+    features = np.arange(3 * n, dtype=np.float32).reshape(n, 3)
+    cache.add(names[: n // 3], features[: n // 3])
+    cache.add(names[n // 3 :], features[n // 3 :])
+    rows = np.random.default_rng(0).permutation(np.tile(np.arange(n), 2))
+    table = cache.table(names)
+    assert np.array_equal(table.take(rows), features[rows])
+    assert np.array_equal(table[5:], features[5:])
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from translearn_core import datasets
 from translearn_core.imaging.stats import (
     MIN_DETAIL,
     STATS_SIDE,
+    GreyThumbnails,
     PhotoStats,
     unpack_colour_thumbnails,
     unpack_grey_thumbnails,
@@ -71,6 +72,16 @@ def test_small_pictures_stand_upright() -> None:
     assert look[:10, 14:].min() > 60 > look[14:].max()
     assert tint[0, -1] == pytest.approx([250, 10, 10], abs=12)
     assert tint[-1].max() < 12
+
+
+def test_thumbnails_that_are_unpacked_as_they_are_asked_for_are_the_same() -> None:
+    rng = np.random.default_rng(0)
+    texts = [bytes(row).decode() for row in rng.integers(48, 112, (5000, 576), np.uint8)]
+    packed, unpacked = GreyThumbnails(texts), unpack_grey_thumbnails(texts)
+    rows = np.array([4999, 0, 4096, 0, 4095])
+    assert len(packed) == len(unpacked)
+    assert np.array_equal(packed[rows], unpacked[rows])
+    assert np.array_equal(packed[4090:4100], unpacked[4090:4100])
 
 
 def test_an_older_manifest_opens_and_is_completed(tmp_path: Path) -> None:

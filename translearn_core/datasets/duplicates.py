@@ -31,7 +31,7 @@ from translearn_core.datasets.registration import (
     multiply,
     shrink,
 )
-from translearn_core.imaging.stats import unpack_grey_thumbnails
+from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE, GreyThumbnails
 
 MAX_BITS = 10
 MIN_CORRELATION = 0.96
@@ -59,7 +59,7 @@ _MAX_NEIGHBOURS = 12
 _UNIFORM_DEVIATION = 2.0  # standard deviation in grey levels below which a photo has no pattern
 _DIMENSIONS = 128
 _MAX_CELLS = 2**24
-_AT_ONCE = 2**15  # thumbnails that are measured at a time, so that no copy of all is made
+_AT_ONCE = 2**12  # thumbnails that are measured at a time, so that no copy of all is made
 
 
 class Features(Protocol):
@@ -115,8 +115,8 @@ def find_pairs(
     rows = np.flatnonzero((photos["look"].str.len() > 0).to_numpy())
     if len(rows) < 2:
         return exact
-    table = photos.iloc[rows]
-    thumbnails = unpack_grey_thumbnails(list(table["look"]))
+    table = photos.iloc[rows] if len(rows) < len(photos) else photos  # a copy: 100 MB of 100,000
+    thumbnails = GreyThumbnails(table["look"].array)
     first, second, strict = _hash_pairs(list(table["phash"]), thumbnails)
     embedding, burst_from, hash_from = None, 1.0, 0.0
     if features is not None:
@@ -225,7 +225,9 @@ def find_groups(
     return groups, chains
 
 
-def _tight_crops(thumbnails: Floats, embedding: Floats, table: pd.DataFrame, rows: Ints) -> Pairs:
+def _tight_crops(
+    thumbnails: GreyThumbnails, embedding: Floats, table: pd.DataFrame, rows: Ints
+) -> Pairs:
     """Photos of which a piece, cut tightly, lies in another class; `rows` are those of `table`."""
     codes, _names = pd.factorize(table["class_name"])
     chosen = np.arange(0, len(rows), max(1, -(-len(rows) // _MOST_CROPPED)))
@@ -235,9 +237,14 @@ def _tight_crops(thumbnails: Floats, embedding: Floats, table: pd.DataFrame, row
         batch = chosen[start : start + step]
         cosine = embedding[batch] @ embedding.T
         cosine[codes[batch][:, None] == codes[None, :]] = -1.0
-        nearest = np.argpartition(cosine, -k, axis=1)[:, -k:]
-        one, which = np.nonzero(np.take_along_axis(cosine, nearest, 1) >= _MIN_CROP_COSINE)
-        found.append(np.column_stack([batch[one], nearest[one, which]]))
+        for _neighbour in range(
+            k
+        ):  # all numbers at once would take twice the memory of the cosines
+            nearest = cosine.argmax(axis=1)
+            close = cosine[np.arange(len(batch)), nearest] >= _MIN_CROP_COSINE
+            found.append(np.column_stack([batch[close], nearest[close]]))
+            cosine[np.arange(len(batch)), nearest] = -1.0
+        del cosine  # before the next
     first, second = np.unique(np.sort(np.concatenate(found), axis=1), axis=0).T
     cropped, fine = find_tight_crops(thumbnails, first, second)
     likeness = MIN_SIMILARITY + (1 - MIN_SIMILARITY) * fine[cropped]
@@ -313,15 +320,22 @@ def _exact_pairs(photos: pd.DataFrame) -> Pairs:
     return Pairs(first, second, np.ones(len(first), np.float32), all_true, all_true, all_true)
 
 
-def _hash_pairs(hashes: list[str], thumbnails: Floats) -> tuple[Ints, Ints, Bools]:
+def _hash_pairs(hashes: list[str], thumbnails: GreyThumbnails) -> tuple[Ints, Ints, Bools]:
     """Pairs (first < second) within the thresholds that share a 16-bit band of the hash up to one
     bit, and which of them are strict.
     """
     codes = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=">u8").astype(np.uint64)
-    a, b = _candidates(codes, thumbnails)
+    small = np.empty((len(thumbnails), GREY_THUMBNAIL_SIDE**2 // 4), np.float32)
+    total = np.empty(len(thumbnails), np.float32)
+    for start in range(0, len(thumbnails), _AT_ONCE):
+        some = thumbnails[start : start + _AT_ONCE]
+        small[start : start + _AT_ONCE] = shrink(some)
+        total[start : start + _AT_ONCE] = some.sum(axis=(1, 2))
+    a, b = _candidates(codes, total)
     first, second = np.minimum(a, b), np.maximum(a, b)
-    bits = np.bitwise_count(codes[first] ^ codes[second]).astype(np.int64)
-    correlation = correlate(shrink(thumbnails), first, second)
+    del a, b
+    bits = np.bitwise_count(codes[first] ^ codes[second])
+    correlation = correlate(small, first, second)
     uniform, same_brightness = _uniform_pairs(thumbnails, first, second)
     correlation[uniform] = same_brightness[uniform]
     strict = (bits <= _STRICT[0]) & (correlation >= _STRICT[1])
@@ -329,7 +343,7 @@ def _hash_pairs(hashes: list[str], thumbnails: Floats) -> tuple[Ints, Ints, Bool
     return first[kept], second[kept], strict[kept]
 
 
-def _compare(thumbnails: Floats, first: Ints, second: Ints) -> tuple[Floats, Floats]:
+def _compare(thumbnails: GreyThumbnails, first: Ints, second: Ints) -> tuple[Floats, Floats]:
     """Correlation of the whole image and of its fine structure; uniform photos get 1 or 0."""
     similarity = compare_pairs(thumbnails, first, second)
     uniform, same_brightness = _uniform_pairs(thumbnails, first, second)
@@ -339,13 +353,14 @@ def _compare(thumbnails: Floats, first: Ints, second: Ints) -> tuple[Floats, Flo
     return whole.astype(np.float32), fine.astype(np.float32)
 
 
-def _uniform_pairs(thumbnails: Floats, first: Ints, second: Ints) -> tuple[Bools, Bools]:
+def _uniform_pairs(thumbnails: GreyThumbnails, first: Ints, second: Ints) -> tuple[Bools, Bools]:
     """Pairs with a uniform photo, and those of two uniform photos of the same brightness."""
     uniform, mean = np.empty(len(thumbnails), np.bool_), np.empty(len(thumbnails), np.float32)
     for start in range(0, len(thumbnails), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
-        uniform[some] = thumbnails[some].std(axis=(1, 2)) < _UNIFORM_DEVIATION
-        mean[some] = thumbnails[some].mean(axis=(1, 2))
+        values = thumbnails[some]
+        uniform[some] = values.std(axis=(1, 2)) < _UNIFORM_DEVIATION
+        mean[some] = values.mean(axis=(1, 2))
     same_brightness = uniform[first] & uniform[second] & (np.abs(mean[first] - mean[second]) < 4)
     return uniform[first] | uniform[second], same_brightness
 
@@ -407,6 +422,7 @@ def _burst_similarity(embedding: Floats, names: npt.NDArray[np.object_]) -> floa
         cosine = embedding[batch] @ embedding.T
         cosine[codes[batch][:, None] == codes[None, :]] = -1.0
         nearest.append(cosine.max(axis=1))
+        del cosine  # before the next
     between_classes = float(np.quantile(np.concatenate(nearest), 0.9))
     return (1.0 + max(between_classes, 0.4)) / 2
 
@@ -427,6 +443,7 @@ def _neighbours(embedding: Floats, threshold: float) -> tuple[Ints, Ints]:
         first, second = np.nonzero(close)
         firsts.append(first + start)
         seconds.append(second + start)
+        del cosine, close  # before the next
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
@@ -435,9 +452,10 @@ def _rows_at_once(n: int) -> int:
     return min(1024, max(16, _MAX_CELLS // max(1, n)))
 
 
-def _candidates(hashes: npt.NDArray[np.uint64], thumbnails: Floats) -> tuple[Ints, Ints]:
-    """Pairs of photos whose hashes differ in few bits; bounded for many equal hashes."""
-    order = np.lexsort((thumbnails.sum(axis=(1, 2)), hashes)).astype(np.int64)
+def _candidates(hashes: npt.NDArray[np.uint64], total: Floats) -> tuple[Ints, Ints]:
+    """Pairs of photos whose hashes differ in few bits; bounded for many equal hashes, of which those with
+    the next `total` `(n,)` of the thumbnail are taken."""
+    order = np.lexsort((total, hashes)).astype(np.int64)
     distinct, starts, counts = np.unique(hashes[order], return_index=True, return_counts=True)
     firsts, seconds = [], []
     for step in range(1, min(_MAX_TWINS, int(counts.max(initial=0)))):  # the same hash

@@ -20,6 +20,7 @@ import numpy as np
 from translearn_core.arrays import Bools, Floats, Ints
 from translearn_core.imaging.decode import processor_count
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE as SIDE
+from translearn_core.imaging.stats import GreyThumbnails
 
 _COARSE = SIDE // 2
 _CROPS = ((1.0, 1), (0.94, 2), (0.88, 3), (0.82, 4))  # share of the side, positions along it
@@ -35,6 +36,7 @@ any other one, but only there."""
 _BLOCK_FINE, _BLOCK_SHARE = 0.6, 0.1
 _MIN_COARSE = 0.7  # correlation of the best crop below which a pair is not refined
 _BATCH = 1024
+_PAIRS_AT_ONCE = 2**14  # of which the scalar products are taken at a time
 _FINE_WINDOW = 5  # pixels of the local mean whose subtraction leaves the fine structure
 
 
@@ -47,7 +49,7 @@ class Similarity:
     fine: Floats
 
 
-def compare_pairs(thumbnails: Floats, first: Ints, second: Ints) -> Similarity:
+def compare_pairs(thumbnails: Floats | GreyThumbnails, first: Ints, second: Ints) -> Similarity:
     """Similarity of the photos of each pair, after registration.
 
     Args:
@@ -71,7 +73,9 @@ def compare_pairs(thumbnails: Floats, first: Ints, second: Ints) -> Similarity:
     return Similarity(whole, fine)
 
 
-def find_tight_crops(thumbnails: Floats, first: Ints, second: Ints) -> tuple[Bools, Floats]:
+def find_tight_crops(
+    thumbnails: Floats | GreyThumbnails, first: Ints, second: Ints
+) -> tuple[Bools, Floats]:
     """Which pairs show one photo and a piece of it, of 0.5 to 0.85 of its sides.
 
     Pieces of 0.6 and more are mostly found; in smaller ones, too little of the thumbnail is left.
@@ -114,8 +118,8 @@ def correlate(values: Floats, first: Ints, second: Ints) -> Floats:
 def multiply(points: Floats, first: Ints, second: Ints) -> Floats:
     """Scalar product of the rows of `points` `(photos, k)` for each pair, `(n,)`."""
     result = np.empty(len(first), np.float32)
-    for start in range(0, len(first), 100_000):
-        batch = slice(start, start + 100_000)
+    for start in range(0, len(first), _PAIRS_AT_ONCE):
+        batch = slice(start, start + _PAIRS_AT_ONCE)
         result[batch] = np.einsum("ij,ij->i", points[first[batch]], points[second[batch]])
     return result
 
@@ -346,6 +350,6 @@ def _subtract_local_mean(values: Floats) -> Floats:
 
 
 def _standardise(values: Floats) -> Floats:
-    centred = values - values.mean(axis=1, keepdims=True)
-    result: Floats = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-3)
-    return result
+    centred: Floats = values - values.mean(axis=1, keepdims=True)
+    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-3)
+    return centred

@@ -34,9 +34,10 @@ from translearn_core.imaging.reading import current
 from translearn_core.imaging.square import Fit
 
 logger = logging.getLogger(__name__)
-MANY_ROWS = 1024
+MANY_ROWS = 256
 """After so many rows were taken, what was read of the mapped files is let go again: the memory of a
-process does not grow with the features that it walks through."""
+process does not grow with the features that it walks through. Linux maps up to half a megabyte around
+each row that is read."""
 CACHED = ("features", "engines")
 """Folders of the cache that can be made again; beside them lie logs, measured speeds and work under
 way."""
@@ -97,16 +98,21 @@ class FeatureTable:
     def take(self, rows: npt.NDArray[np.integer]) -> Array:
         """The features of `rows`, in that order, in memory."""
         result = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        places = self._places[rows]
+        for start in range(0, len(rows), MANY_ROWS):
+            some = slice(start, start + MANY_ROWS)
+            self._read(self._places[rows[some]], result[some])
+        return result
+
+    def _read(self, places: Ints, result: Array) -> None:
+        """Fill `result` `(n, ...)` with the rows at `places` `(n, 2)`."""
         for shard in np.unique(places[:, 0]):
             chosen = np.flatnonzero(places[:, 0] == shard)
             result[chosen] = self._shards[shard][places[chosen, 1]]
-        self._taken += len(rows)
+        self._taken += len(places)
         if self._taken >= MANY_ROWS:
             self._taken = 0
             for mapped in self._shards:
                 _let_go(mapped)
-        return result
 
     def __getitem__(self, rows: slice | npt.NDArray[np.integer]) -> Array:
         """The features of some rows, in memory."""

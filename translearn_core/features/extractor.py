@@ -24,6 +24,7 @@ from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import weights_status
 from translearn_core.backbones.weights_check import content_hash
+from translearn_core.concurrency import release_memory
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.aspect_ratios import choose_fit
@@ -209,6 +210,7 @@ class FeatureExtractor:
             shard=self.shard,
         )
         unreadable = take_over_facts(self.dataset)  # of a stopped pass too: the next goes on there
+        release_memory()
         if result.stopped:
             raise StopRequestedError
         if len(missing) >= 50:  # a pass long enough to tell the next person by

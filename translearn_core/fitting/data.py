@@ -19,7 +19,7 @@ import pandas as pd
 from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import freezing
-from translearn_core.concurrency import run_stoppable
+from translearn_core.concurrency import release_memory, run_stoppable
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.features.cache import FeatureTable
 from translearn_core.features.extractor import (
@@ -105,6 +105,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     together, split = run_stoppable(
         lambda: (_tell_groups(plan, pooled), _split(plan)), lambda: monitor.stop_requested
     )
+    release_memory()
     if not photos.equals(dataset.photos.reset_index(drop=True)):  # somebody sorted meanwhile
         datasets.forget_groups(dataset)
         return gather_training_data(plan, monitor)

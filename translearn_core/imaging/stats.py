@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from translearn_core.arrays import Floats
@@ -38,6 +40,7 @@ _ROUNDING = 2 * 2 / 12  # what rounding to grey levels adds to two mean squared 
 # A thumbnail is stored as text, one character per value, in 64 levels.
 _FIRST_LETTER = 48
 _LETTERS = bytes(_FIRST_LETTER + value // 4 for value in range(256))
+_AT_ONCE = 4096  # thumbnails that are joined at a time
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,30 @@ def measure_stats(
     )
 
 
+class GreyThumbnails:
+    """Grey thumbnails of many photos, as they are stored: rows `(n, 24, 24)` float32 in [0, 255] are
+    unpacked as they are asked for, as all of them take four times the memory.
+
+    Args:
+        texts: of each photo, see `PhotoStats.look`.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._letters = np.empty((len(texts), GREY_THUMBNAIL_SIDE**2), np.uint8)
+        for start in range(0, len(texts), _AT_ONCE):
+            letters = np.frombuffer(
+                "".join(texts[start : start + _AT_ONCE]).encode("ascii"), np.uint8
+            )
+            self._letters[start : start + _AT_ONCE] = letters.reshape(-1, GREY_THUMBNAIL_SIDE**2)
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+    def __getitem__(self, rows: slice | npt.NDArray[np.integer]) -> Floats:
+        """Some of them."""
+        return _values(self._letters[rows], (GREY_THUMBNAIL_SIDE, GREY_THUMBNAIL_SIDE))
+
+
 def unpack_grey_thumbnails(texts: list[str]) -> Floats:
     """Grey thumbnails: `(n, 24, 24)` float32 in [0, 255]."""
     return _unpack(texts, (GREY_THUMBNAIL_SIDE, GREY_THUMBNAIL_SIDE))
@@ -138,7 +165,10 @@ def unpack_colour_thumbnails(tints: list[str]) -> Floats:
 
 
 def _unpack(texts: list[str], shape: tuple[int, ...]) -> Floats:
-    letters = np.frombuffer("".join(texts).encode("ascii"), dtype=np.uint8)
+    return _values(np.frombuffer("".join(texts).encode("ascii"), dtype=np.uint8), shape)
+
+
+def _values(letters: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> Floats:
     values: Floats = letters.astype(np.float32)
     values -= _FIRST_LETTER  # in place: of many photos each copy would be hundreds of megabytes
     values *= 4.0

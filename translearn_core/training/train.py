@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from translearn_core.backbones import freezing
-from translearn_core.concurrency import limit_blas
+from translearn_core.concurrency import limit_blas, release_memory
 from translearn_core.config import load_configuration
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.features import costs
@@ -98,6 +98,7 @@ def _carry_out(plan: Plan, monitor: Monitor, clock: Clock) -> bool:
     built = making.network(lambda: monitor.stop_requested)
     data = replace(data, network=data.network or built)
     model = learn(plan, data, monitor, clock)
+    release_memory()
     stopped = monitor.stop_requested
     monitor.stage("evaluate")
     temperature = calibrate(model.head, model.validation)
