@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from translearn_core.i18n import _
-from translearn_ui.components import charts, class_marks
+from translearn_ui.components import charts, class_marks, confusion_chart
 
 Cell = tuple[str, str]
 """Truth and answer."""
@@ -45,13 +45,13 @@ def show(
 
     charts.show(
         charts.drawing(
-            charts.confusion_matrix,
+            confusion_chart.confusion_matrix,
             counts,
             names,
             marks=[class_marks.mark_text(places[name]) for name in names],
             chosen=chosen,
         ),
         key=key,
-        alt=_("Confusion matrix.") + " " + charts.confusion_sentence(counts, names),
+        alt=_("Confusion matrix.") + " " + confusion_chart.confusion_sentence(counts, names),
         on_select=take if on_cell is not None else None,
     )

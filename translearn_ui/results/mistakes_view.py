@@ -12,7 +12,7 @@ import streamlit as st
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_ui.components import charts, class_marks, matrix_view, scroll
+from translearn_ui.components import class_marks, confusion_chart, matrix_view, scroll
 from translearn_ui.results import photo_browser
 from translearn_ui.shell import frame
 
@@ -49,7 +49,7 @@ def _show_matrix(run: Run, metrics: RunMetrics, choice: photo_browser.Choice) ->
     )
     if metrics.tested_elsewhere:
         st.caption(_("The test photos here are of the source domain."))
-    st.markdown(frame.sentence(charts.confusion_sentence(counts, names)))
+    st.markdown(frame.sentence(confusion_chart.confusion_sentence(counts, names)))
     st.caption(_("Click a field to see its photos, or choose the classes in the two boxes."))
     matrix_view.show(
         counts,

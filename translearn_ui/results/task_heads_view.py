@@ -14,7 +14,7 @@ from translearn_core.datasets.class_places import places_of
 from translearn_core.i18n import _
 from translearn_core.reports import model_card_text
 from translearn_core.runs.run_metrics import RunMetrics, TaskMetrics
-from translearn_ui.components import charts, format, matrix_view
+from translearn_ui.components import confusion_chart, format, matrix_view
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def show_results(metrics: RunMetrics) -> None:
             st.markdown(_sentence(task))
             if number and task.n_test:
                 with st.expander(_("What it mixes up"), key=f"task_matrix_{number}"):
-                    words = charts.confusion_sentence(task.confusion, task.classes)
+                    words = confusion_chart.confusion_sentence(task.confusion, task.classes)
                     st.markdown(frame.plain(words))
                     matrix_view.show(
                         task.confusion,

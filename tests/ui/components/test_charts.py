@@ -10,7 +10,7 @@ import pytest
 from tests.support.epochs import epoch
 from translearn_core import palette
 from translearn_ui import shell
-from translearn_ui.components import charts
+from translearn_ui.components import charts, confusion_chart
 
 
 def test_class_colors_differ_and_repeat() -> None:
@@ -53,7 +53,7 @@ def test_curves_show_both_parts_and_mark_the_kept_round(metric: str) -> None:
 
 
 def test_confusion_matrix_shades_by_row_and_writes_counts() -> None:
-    figure = charts.confusion_matrix([[8, 2], [0, 1]], ["cats", "dogs"])
+    figure = confusion_chart.confusion_matrix([[8, 2], [0, 1]], ["cats", "dogs"])
 
     right, wrong = figure.data[0].z, figure.data[1].z
     assert right[0][0] == 0.8
@@ -64,7 +64,7 @@ def test_confusion_matrix_shades_by_row_and_writes_counts() -> None:
 
 def test_confusion_matrix_is_square_with_a_grid_where_it_is_empty() -> None:
     names = ["cats", "dogs", "owls"]
-    figure = charts.confusion_matrix(
+    figure = confusion_chart.confusion_matrix(
         [[8, 2, 0], [0, 1, 0], [0, 0, 4]], names, marks=["●", "■", "◆"], chosen=("cats", "dogs")
     )
     empty = [[value is not None for value in row] for row in figure.data[2].z]
@@ -73,14 +73,14 @@ def test_confusion_matrix_is_square_with_a_grid_where_it_is_empty() -> None:
     assert list(figure.layout.xaxis.ticktext) == ["● cats", "■ dogs", "◆ owls"]
     (outline,) = figure.layout.shapes
     assert (outline.x0, outline.x1, outline.y0, outline.y1) == (0.5, 1.5, -0.5, 0.5)
-    gone = charts.confusion_matrix([[1]], ["cats"], chosen=("cats", "dogs"))
+    gone = confusion_chart.confusion_matrix([[1]], ["cats"], chosen=("cats", "dogs"))
     assert not gone.layout.shapes
 
 
 def test_largest_confusion_is_said_in_words() -> None:
-    sentence = charts.confusion_sentence([[8, 2], [1, 9]], ["cats", "dogs"])
+    sentence = confusion_chart.confusion_sentence([[8, 2], [1, 9]], ["cats", "dogs"])
     assert sentence == "Most often mixed up: cats taken for dogs (2 photos)."
-    assert "No mistake" in charts.confusion_sentence([[1, 0], [0, 1]], ["cats", "dogs"])
+    assert "No mistake" in confusion_chart.confusion_sentence([[1, 0], [0, 1]], ["cats", "dogs"])
 
 
 def test_words_of_a_chart_that_stays_follow_the_theme_of_the_browser() -> None:
