@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from tests.browser.conftest import STILL
+
 expect = pytest.importorskip("playwright.sync_api").expect
 
 
 def test_first_request_is_a_deep_link_and_from_another_machine_it_says_where_photos_go(
     chromium: Any, fresh_server: Any, screenshot: Any
 ) -> None:
-    page = chromium.new_context(base_url=fresh_server.url).new_page()
+    page = chromium.new_context(base_url=fresh_server.url, **STILL).new_page()
     page.goto("/work?data=nothing-yet&run=none")
 
     expect(page.locator(".st-key-frame_work_now")).to_be_visible(timeout=20_000)
