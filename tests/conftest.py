@@ -28,9 +28,7 @@ from tests.support.photos import SHARED, draw_photos
 from tests.support.small_backbone import small_in_the_table
 from translearn_core.backbones import Backbone
 
-LEARNING_IN_BROWSER = {
-    *("test_camera", "test_class", "test_presses", "test_training", "test_web_export"),
-}
+LEARNING_IN_BROWSER = {"test_camera", "test_class", "test_presses", "test_training"}
 """Files of browser tests that make up a group of their own; `browser` has the rest. About half of
 the time is that of these: each group has a server and a browser."""
 SLOW_S = 5

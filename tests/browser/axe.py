@@ -38,17 +38,29 @@ def faults(page: Any, *rules: str, within: str = "") -> list[str]:
     ]
 
 
-def faults_in_both(page: Any, *, within: str = "") -> list[str]:
-    """The faults of a page that is light, and in the dark those of contrast; it is light again then."""
-    found = [f"light: {fault}" for fault in faults(page, within=within)]
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_function(IS_DARK, polling=50)
-    found += [f"dark: {fault}" for fault in faults(page, "color-contrast", within=within)]
-    page.emulate_media(color_scheme="light")
+def faults_in_both(page: Any, *, within: str = "", back: bool = True) -> list[str]:
+    """The faults of a page as it is, light or dark, and those of contrast in the other.
+
+    Args:
+        back: whether it is as before then; to draw a page in other colours takes as long as to judge it.
+    """
+    first = page.evaluate(SCHEME)
+    then = "light" if first == "dark" else "dark"
+    found = [f"{first}: {fault}" for fault in faults(page, within=within)]
+    _turn(page, then)
+    found += [f"{then}: {fault}" for fault in faults(page, "color-contrast", within=within)]
+    if back:
+        _turn(page, first)
     return found
 
 
-IS_DARK = "getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === 'dark'"
-"""The app has followed the change."""
+def _turn(page: Any, scheme: str) -> None:
+    """Have the page light or dark, and wait until the app has followed the change."""
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(f"{SCHEME} === '{scheme}'", polling=50)
+
+
+SCHEME = "getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme"
+"""`light` or `dark`, as the app is drawn."""
 DIALOG = "[role=dialog]"
 MAIN = "[data-testid=stMain]"

@@ -25,11 +25,20 @@ from tests.support.photos import SHARED
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 
-BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--process-per-site", "--js-flags=--no-opt"]
-"""Pages of the app share one process: what it has compiled of Streamlit is not compiled again. A page
-lives a few seconds; it takes longer to optimise its code than that saves."""
+BROWSER_OPTIONS = [
+    *("--no-sandbox", "--disable-gpu", "--process-per-site", "--js-flags=--no-opt"),
+    "--disable-features=ScriptStreaming",
+]
+"""Pages of the app share one process: what it has compiled of Streamlit is not compiled again, unless
+a script is read while it arrives. A page lives a few seconds; it takes longer to optimise its code than
+that saves."""
+STILL: dict[str, Any] = {"reduced_motion": "reduce"}
+"""For every profile: what moves for ever has the browser draw in every frame, while a test waits."""
 
 Screenshot = Callable[[Any, str], None]
+
+GO = "address => { history.pushState({}, '', address); dispatchEvent(new PopStateEvent('popstate')); }"
+"""To another page as by the browser's arrows: the app is not loaded anew."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,7 @@ def context(chromium: Any, server: Server) -> Iterator[Any]:
 
     A page without the app stays open in it, so that the process of the site outlives a test's page.
     """
-    opened = chromium.new_context(base_url=server.url, reduced_motion="reduce")
+    opened = chromium.new_context(base_url=server.url, **STILL)
     opened.new_page().goto("/_stcore/health")
     yield opened
     opened.close()

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.browser import axe
+from tests.browser.conftest import GO
 from tests.support.drawing import draw_photo
 from tests.support.trained import copy_of, trained
 from translearn_core import datasets
@@ -58,8 +59,6 @@ INSIDE = {
     ],
 }
 """What is pressed on a page to see another part of it, and what shows then."""
-GO = "address => { history.pushState({}, '', address); dispatchEvent(new PopStateEvent('popstate')); }"
-"""To another page as by the browser's arrows: the app is not loaded anew."""
 TALL = 4000
 """Pixels that show a page whole: axe does not judge colours of what must be scrolled to."""
 HEADINGS = "[...document.querySelectorAll('[data-testid=stMain] :is(h1, h2, h3, h4, h5, h6)')]"
@@ -149,7 +148,7 @@ def test_no_page_has_a_fault_that_axe_finds(new_page: Any, pages: dict[str, str]
         levels = page.evaluate(f"{HEADINGS}.map(heading => Number(heading.tagName[1]))")
         if levels[:1] != [1] or levels.count(1) != 1:
             found.append(f"{name}: headings {levels}")
-        found.extend(f"{name}, {fault}" for fault in axe.faults_in_both(page))
+        found.extend(f"{name}, {fault}" for fault in axe.faults_in_both(page, back=False))
 
     page.goto("/")
     for name, address in pages.items():

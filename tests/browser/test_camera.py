@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.browser.conftest import BROWSER_OPTIONS, Server, browser_path
+from tests.browser.conftest import BROWSER_OPTIONS, STILL, Server, browser_path
 from translearn_core import jobs, runs
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -100,7 +100,8 @@ def watching(chromium: Any, server: Server, film: Path) -> Iterator[Any]:
             f"--use-file-for-fake-video-capture={film}",
         ],
     )
-    page = browser.new_page(base_url=server.url, viewport={"width": 1280, "height": 900})
+    view = {"width": 1280, "height": 900}
+    page = browser.new_page(base_url=server.url, viewport=view, **STILL)
     try:
         yield page
     finally:

@@ -14,13 +14,15 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from translearn_core import runs
 from translearn_core.run_settings import Settings
 
+from tests.browser.conftest import STILL
+
 expect = pytest.importorskip("playwright.sync_api").expect
 
 
 def test_first_request_is_a_deep_link_and_from_another_machine_it_says_where_photos_go(
     chromium: Any, fresh_server: Any, screenshot: Any
 ) -> None:
-    page = chromium.new_context(base_url=fresh_server.url).new_page()
+    page = chromium.new_context(base_url=fresh_server.url, **STILL).new_page()
     page.goto("/work?data=nothing-yet&run=none")
 
     expect(page.locator(".st-key-frame_work_now")).to_be_visible(timeout=20_000)

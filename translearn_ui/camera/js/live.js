@@ -159,8 +159,10 @@ class Live {
   }
 
   async fetch(run) {
-    // The network for this browser, as soon as the server has it.
+    // The network for this browser, as soon as the server has it; where no camera runs, it is made for none.
+    while (this.run === run && !this.isOver && !this.camera.isReady) await wait(150);
     for (;;) {
+      if (this.run !== run || this.isOver) return;
       const answer = await this.link.ask({ kind: "model", run });
       if (this.run !== run || this.isOver || answer.state === "none") return;
       if (answer.state === "ready") {
