@@ -11,10 +11,9 @@ import psutil
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
+from tests.browser.conftest import STILL
 from translearn_core import runs
 from translearn_core.run_settings import Settings
-
-from tests.browser.conftest import STILL
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
