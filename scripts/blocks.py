@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,8 @@ def _write_answers(path: Path, names: list[str]) -> None:
         for size in sorted({backbone.input_size, backbone.default_size}):
             known[name_of(backbone, size)] = ask_keras(backbone, size)
             print(path.name, backbone.name, size)
-    np.savez_compressed(path, **{name: known[name] for name in sorted(known)})
+    in_order: Any = {name: known[name] for name in sorted(known)}
+    np.savez_compressed(path, **in_order)
 
 
 def _write_graph(path: Path, backbone: Backbone) -> None:

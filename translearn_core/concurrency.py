@@ -131,8 +131,13 @@ def limit_blas(cells: int) -> AbstractContextManager[object]:
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    limits: AbstractContextManager[object] = threadpool_limits(1 if cells <= FEW_CELLS else None)
+    limits: AbstractContextManager[object] = threadpool_limits(1 if has_one_thread(cells) else None)
     return limits
+
+
+def has_one_thread(cells: int) -> bool:
+    """Whether `limit_blas` leaves BLAS one thread."""
+    return cells <= FEW_CELLS
 
 
 class Locks:

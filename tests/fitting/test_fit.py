@@ -14,13 +14,15 @@ from translearn_core.errors import TrainingError
 from translearn_core.evaluation.calibration import as_logits, calibrated_loss
 from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.batches import Batches
-from translearn_core.fitting.fit import fit, fit_arrays
+from translearn_core.fitting.fit import fit, fit_arrays, make_ready
 from translearn_core.fitting.fit_spec import FitSpec
 from translearn_core.fitting.inputs import InMemory
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule
 from translearn_core.fitting.rates import rates_of
 from translearn_core.fitting.subsets import Subset
+from translearn_core.graph.assembly import build_head
 from translearn_core.jobs.background import JobMonitor
+from translearn_core.monitor import SILENT
 from translearn_core.run_settings import Settings
 
 
@@ -103,6 +105,36 @@ def test_one_operation_a_variable_is_still_adam() -> None:
         weights.append(model.get_weights())
     for expected, received in zip(*weights, strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_head_with_its_graphs_made_ahead_learns_as_a_new_one() -> None:
+    settings = Settings(hidden_units=6, batch_size=8)
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    source = InMemory(rng.normal(labels[:, None], 1.0, (40, 5)).astype(np.float32))
+
+    def rows(chosen: np.ndarray) -> Subset:
+        ones = np.ones(len(chosen), np.float32)
+        return Subset(source=source, rows=chosen, labels=labels[chosen], weights=ones)
+
+    learned, graphs = [], []
+    for is_ready in (False, True):
+        head = build_head(5, 2, settings)
+        start = head.get_weights()
+        if is_ready:
+            make_ready(head, settings)
+            for before, now in zip(start, head.get_weights(), strict=True):
+                np.testing.assert_array_equal(now, before)
+        graph = getattr(head, "learn_arrays", None)
+        keras.utils.set_random_seed(3)
+        spec = FitSpec(settings=settings, phase="head", epochs=4)
+        fit(head, rows(np.arange(30)), rows(np.arange(30, 40)), spec, SILENT)
+        graphs.append(head.learn_arrays is graph)
+        learned.append(head.get_weights())
+        assert any((one != other).any() for one, other in zip(start, learned[-1], strict=True))
+    assert graphs == [False, True], "the graphs that were made are not the ones that it learned by"
+    for new, ready in zip(*learned, strict=True):
+        np.testing.assert_allclose(ready, new, rtol=1e-6, atol=1e-7)
 
 
 def test_batches_of_unequal_size_are_learned_as_keras_learns_them() -> None:

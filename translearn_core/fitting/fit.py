@@ -33,6 +33,7 @@ from translearn_core.fitting.optimizer import FusedAdam, make_schedule, restart
 from translearn_core.fitting.rates import rates_of
 from translearn_core.fitting.subsets import Subset, as_arrays, bytes_of, unrolled
 from translearn_core.graph.assembly import build_head
+from translearn_core.graph.engine import answer_batch
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.run_settings import Settings
@@ -161,23 +162,22 @@ class _Fit:
 
     def _compile(self) -> None:
         spec, settings = self._spec, self._spec.settings
-        in_calls = spec.is_head and not self._as_arrays
+        in_calls = spec.is_head
         steps = self._steps * spec.epochs
         if self._as_arrays and getattr(self._model, "learned_with", None) == settings:
             restart(self._model.optimizer)
             return
-        self._model.learned_with = settings if self._as_arrays else None
-        self._model.compile(
-            optimizer=FusedAdam(
-                self._rate
-                if self._as_arrays
-                else make_schedule(self._rate, steps, settings.schedule),
-                gradient_accumulation_steps=self._pieces if self._pieces > 1 else None,
-            ),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-            steps_per_execution=min(self._steps, STEPS_PER_CALL) if in_calls else 1,
-            jit_compile=False,  # see `answer_batch`
+        accumulated = self._pieces if self._pieces > 1 else None
+        if self._as_arrays:
+            _compile_for_arrays(self._model, settings, self._rate, accumulated)
+            return
+        self._model.learned_with = None
+        _compile(
+            self._model,
+            settings,
+            make_schedule(self._rate, steps, settings.schedule),
+            accumulated,
+            at_once=min(self._steps, STEPS_PER_CALL) if in_calls else 1,
         )
 
     def _judge_answers(self, _cut_short: bool) -> dict[str, float] | None:
@@ -217,6 +217,26 @@ class _Fit:
 
     def _answer_validation(self) -> Array:
         return predict_rows(self._model, self._validation.source, self._validation.rows)
+
+
+def _compile_for_arrays(
+    model: Any, settings: Settings, rate: float, accumulated: int | None = None
+) -> None:
+    """Compile a model that `fit_arrays` fits; `rate` is replaced in every step."""
+    model.learned_with = settings
+    _compile(model, settings, rate, accumulated)
+
+
+def _compile(
+    model: Any, settings: Settings, rate: Any, accumulated: int | None, *, at_once: int = 1
+) -> None:
+    model.compile(
+        optimizer=FusedAdam(rate, gradient_accumulation_steps=accumulated),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        steps_per_execution=at_once,
+        jit_compile=False,  # see `answer_batch`
+    )
 
 
 class FitCallback(keras.callbacks.Callback):  # type: ignore[misc]
@@ -407,6 +427,26 @@ class _TrainingSteps:
     def __call__(self, *given: Any) -> dict[str, Any]:
         figures: dict[str, Any] = self._compiled(*given)
         return figures
+
+
+def make_ready(model: Any, settings: Settings) -> None:
+    """Compile a new head as `fit` does where it takes rows from arrays, and make its graphs; it learns
+    nothing."""
+    import tensorflow as tf
+
+    _compile_for_arrays(model, settings, settings.learning_rate)
+    width, classes = int(model.input_shape[-1]), int(model.output_shape[-1])
+    data = (
+        np.zeros((1, width), np.float32),
+        np.zeros((1, classes), np.float32),
+        np.ones(1, np.float32),
+    )
+    learn = model.learn_arrays = _TrainingSteps(model, data, sets_rate=True)
+    with tf.device(_HOST):
+        columns = [tf.constant(column) for column in data]
+    none = np.zeros(1, np.int64)
+    learn(*columns, none, none, np.zeros(0, np.float32))  # of no steps
+    answer_batch(model, data[0])
 
 
 def rehearse() -> None:

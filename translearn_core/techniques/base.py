@@ -106,11 +106,17 @@ class Techniques(Technique):
     """The techniques of one run together, in the order of the table; without any: plain training.
 
     The rules of the table see to it that at most one of them changes the training set.
+
+    Args:
+        new_head: a new head, where it was made already: learning starts from it once.
     """
 
-    def __init__(self, plan: Plan, techniques: tuple[Technique, ...] = ()) -> None:
+    def __init__(
+        self, plan: Plan, techniques: tuple[Technique, ...] = (), *, new_head: Any = None
+    ) -> None:
         super().__init__(plan)
         self._techniques = techniques
+        self._new_head = new_head
 
     def prepare(self, training: TrainingSet, monitor: Monitor) -> TrainingSet:
         """See `Technique.prepare`."""
@@ -122,7 +128,12 @@ class Techniques(Technique):
         """See `Technique.initial_head`; never None."""
         heads = (technique.initial_head(data) for technique in self._techniques)
         head = next((head for head in heads if head is not None), None)
-        return build_new_head(self.plan, data) if head is None else head
+        if head is not None:
+            return head
+        made, self._new_head = self._new_head, None
+        if made is not None and made.output_shape[-1] == len(data.classes):
+            return made
+        return build_new_head(self.plan, data)
 
     def fit_head(self, head: Any, data: TrainingData, monitor: Monitor) -> Fitted | None:
         """See `Technique.fit_head`."""

@@ -12,8 +12,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from translearn_core.concurrency import has_one_thread, run_in_thread, wait_for
 from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation.predictions import ValidationPredictions
+from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.head import (
     answer_validation,
     build_new_head,
@@ -85,12 +87,17 @@ def learn_head(
         epochs: see `fit_head`.
         keeps_unseeing: whether the head before it learned from validation photos is kept, too.
     """
+    joins = training.joined is not None and learns_from_validation(plan, training.data)
+
+    def learn_half() -> LinearHalf:
+        return _learn_linear(plan, training, monitor, joins)
+
+    beside = run_in_thread(learn_half) if _learns_beside(plan, training.data) else None
     learned, own_way = _learn_hidden(plan, training, techniques, monitor, epochs, keeps_unseeing)
     if own_way or not has_linear_half(plan) or monitor.stop_requested:
         return learned
-    joins = training.joined is not None and learns_from_validation(plan, training.data)
     try:
-        half = _learn_linear(plan, training, monitor, joins)
+        half = learn_half() if beside is None else wait_for(beside, lambda: monitor.stop_requested)
         both = join(plan, learned.head, half, learned.validation)
         unseeing = both.head if keeps_unseeing else None
         if keeps_unseeing and joins:
@@ -109,6 +116,13 @@ def learn_head(
         refitted=learned.refitted or joins,
         unseeing=unseeing,
     )
+
+
+def _learns_beside(plan: Plan, data: TrainingData) -> bool:
+    """Whether the linear half is learned while the hidden one is: where it takes one processor and little
+    memory, and is asked for in any case."""
+    is_small = has_one_thread(len(data.photos) * len(data.classes))
+    return has_linear_half(plan) and not plan.techniques and is_small
 
 
 def _learn_linear(plan: Plan, training: TrainingSet, monitor: Monitor, joins: bool) -> LinearHalf:

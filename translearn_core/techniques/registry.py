@@ -8,6 +8,7 @@ when they are used.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from translearn_core.fitting.plan import Plan
 from translearn_core.techniques.base import Technique, Techniques
@@ -43,7 +44,7 @@ BUILDERS: dict[str, Callable[[Plan], Technique]] = {
 """By the name of the row. MixUp and CutMix have none: they change only how batches are made."""
 
 
-def build_techniques(plan: Plan) -> Techniques:
-    """The techniques of a run, by its settings."""
+def build_techniques(plan: Plan, new_head: Any = None) -> Techniques:
+    """The techniques of a run, by its settings; `new_head`: see `Techniques`."""
     rows = [row.name for row in plan.techniques if row.name in BUILDERS]
-    return Techniques(plan, tuple(BUILDERS[name](plan) for name in rows))
+    return Techniques(plan, tuple(BUILDERS[name](plan) for name in rows), new_head=new_head)

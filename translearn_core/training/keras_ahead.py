@@ -1,7 +1,7 @@
 """Makes, while photos are still being looked at, what a run needs of Keras after that.
 
-Owns: importing Keras and building the backbone in a thread.
-Leaves to others: the steps of a run (`train.py`), the graphs (`graph/`).
+Owns: importing Keras, building the backbone, and a plain head with its graphs, in a thread.
+Leaves to others: the steps of a run (`train.py`), the graphs (`graph/`), fitting (`fitting/fit.py`).
 
 All of it has to be done before learning begins: layers that are made draw from the random state of
 the process, which learning sets.
@@ -12,20 +12,32 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 from translearn_core.concurrency import run_in_thread, wait_for
 from translearn_core.fitting.plan import Plan
 from translearn_core.graph.engine import import_keras
+from translearn_core.graph.gpus import count_gpus
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Made:
+    """What was made, each nobody else's: the backbone, and a new head that is ready to be fitted; None
+    where it was not."""
+
+    network: Any = None
+    head: Any = None
 
 
 class Ahead:
     """Begins with it when it is made.
 
-    Keras alone is imported where the network is not needed (the model is saved by its record), where
+    The backbone is not built where the network is not needed (the model is saved by its record), where
     there is nothing to wait for, since the photos were looked at before, and where the pass builds it.
+    A head is made where it begins as every new one does.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -34,21 +46,35 @@ class Ahead:
         self._builds = (
             look.is_recorded and not look.has_features and not plan.expects_to_save_by_record
         )
-        self._made: Future[Any] = run_in_thread(self._make)
+        self._makes_head = not (plan.techniques or plan.fine_tunes or count_gpus())
+        self._making: Future[Made] = run_in_thread(self._make)
 
-    def network(self, stop: Callable[[], bool]) -> Any:
-        """The backbone, which is nobody else's; None where it was not built.
+    def made(self, stop: Callable[[], bool]) -> Made:
+        """What was made.
 
         Raises:
             StopRequestedError: `stop` returned True.
         """
-        return wait_for(self._made, stop)
+        return wait_for(self._making, stop)
 
-    def _make(self) -> Any:
+    def _make(self) -> Made:
         """What can be made; less where it fails: whoever needs it then makes it, and says why not."""
+        made = Made()
         try:
             logger.info("Keras %s", import_keras().__version__)
-            return self._plan.extractor.build_network() if self._builds else None
+            if self._builds:
+                made.network = self._plan.extractor.build_network()
+            if self._makes_head:
+                made.head = self._make_head()
         except Exception:
-            logger.exception("Nothing is made ahead")
-            return None
+            logger.exception("Less is made ahead")
+        return made
+
+    def _make_head(self) -> Any:
+        from translearn_core.fitting.fit import make_ready
+        from translearn_core.graph.assembly import build_head
+
+        plan = self._plan
+        head = build_head(plan.backbone.features, len(plan.dataset.classes), plan.settings)
+        make_ready(head, plan.settings)
+        return head

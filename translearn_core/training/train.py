@@ -95,9 +95,9 @@ def _carry_out(plan: Plan, monitor: Monitor, clock: Clock) -> bool:
     monitor.check_stop()
     tasks = read_tasks(plan, data)  # as they are now: a person may change the labels meanwhile
     _warn(plan, monitor)
-    built = making.network(lambda: monitor.stop_requested)
-    data = replace(data, network=data.network or built)
-    model = learn(plan, data, monitor, clock)
+    made = making.made(lambda: monitor.stop_requested)
+    data = replace(data, network=data.network or made.network)
+    model = learn(plan, data, monitor, clock, head=made.head)
     release_memory()
     stopped = monitor.stop_requested
     monitor.stage("evaluate")
@@ -158,10 +158,16 @@ class TrainedModel:
     linear_half: dict[str, float] | None
 
 
-def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> TrainedModel:
-    """Head, then unfrozen part, by the plan's settings."""
+def learn(
+    plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock, *, head: Any = None
+) -> TrainedModel:
+    """Head, then unfrozen part, by the plan's settings.
+
+    Args:
+        head: a new one, where it was made already; it is nobody else's.
+    """
     seed(plan)
-    techniques = build_techniques(plan)
+    techniques = build_techniques(plan, head)
     training = techniques.prepare(TrainingSet.of(data), monitor)
     seed(plan)  # where a technique is left out, this is the plain run
     monitor.stage("head")
