@@ -167,17 +167,25 @@ def measure_ways(_folder: Path) -> None:
             )
 
 
-def draw_shares(source: Path, target: Path, rng: np.random.Generator, least: int) -> Path:
-    """Copy photos of each class in shares drawn by one of the laws of `UNEVEN`."""
+def choose_shares(source: Path, rng: np.random.Generator, least: int) -> list[Path]:
+    """Photos of each class in shares drawn by one of the laws of `UNEVEN`."""
     places = sorted(path for path in source.iterdir() if path.is_dir())
     shares = rng.dirichlet(np.full(len(places), rng.choice(UNEVEN)))
     photos = [sorted(place.iterdir()) for place in places]
     total = 0.45 * sum(map(len, photos))
-    for place, of_class, share in zip(places, photos, shares, strict=True):
+    chosen = []
+    for of_class, share in zip(photos, shares, strict=True):
         count = min(len(of_class), max(least, round(float(share) * total)))
-        (target / place.name).mkdir(parents=True)
-        for index in rng.permutation(len(of_class))[:count]:
-            shutil.copy(of_class[index], target / place.name)
+        chosen += [of_class[index] for index in rng.permutation(len(of_class))[:count]]
+    return chosen
+
+
+def draw_shares(source: Path, target: Path, rng: np.random.Generator, least: int) -> Path:
+    """Copy these photos to class folders."""
+    for photo in choose_shares(source, rng, least):
+        place = target / photo.parent.name
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, place)
     return target
 
 

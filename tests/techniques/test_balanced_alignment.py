@@ -12,12 +12,13 @@ from tests.support.clouds import WIDTH, accuracy, draw_clouds
 from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation import linear_probe
 from translearn_core.techniques.adaptation import coral
-from translearn_core.techniques.balanced_alignment import (
-    BalancedAlignment,
-    Neighbourhood,
+from translearn_core.techniques.bagged_answers import (
+    answer_plainly,
     average_answers,
-    spread_answers,
+    draw_bags,
+    neighbourhoods,
 )
+from translearn_core.techniques.balanced_alignment import BalancedAlignment, Neighbourhood
 from translearn_core.techniques.when_to_adapt import (
     AdaptationCheck,
     judge_alignment,
@@ -62,7 +63,10 @@ def plain_head(source: np.ndarray, labels: np.ndarray, target: np.ndarray) -> np
 
 def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.ndarray]) -> Trial:
     features, truth = target
-    alignment = BalancedAlignment.fit([source[0]], source[1], [features], classes=CLASSES)
+    bags = draw_bags(source[1], CLASSES, seed=0)
+    alignment = BalancedAlignment.fit(
+        [source[0]], source[1], [features], classes=CLASSES, bags=bags
+    )
     near = Neighbourhood.of(features)
     apart = tell_apart(
         source[0],
@@ -77,7 +81,10 @@ def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.nd
     plain = linear_probe.predict_heads(space.transform(features), head)
     verdict = judge_alignment(alignment, near, plain, told_apart=apart, seed=0)
     aligned = alignment.answer()
-    average = average_answers(near, plain, aligned)
+    plain_bags = answer_plainly(
+        [source[0]], source[1], [features], bags, classes=CLASSES, penalty=0.1, temperature=1.0
+    )
+    average = average_answers(neighbourhoods(features), plain, plain_bags, alignment)
     return Trial(plain=plain, aligned=aligned, average=average, verdict=verdict, truth=truth)
 
 
@@ -121,20 +128,6 @@ def test_a_place_with_hardly_more_than_one_class_is_not_spread_over_all() -> Non
     trial = tried(drawn((30,) * 4, seed=7), (there + np.float32(0.4), truth))
     assert trial.gain_of(trial.aligned) < -0.05, "even shares are wrong here"
     assert trial.gain > -0.01
-
-
-def test_an_average_is_right_where_one_of_its_answers_is_far_off() -> None:
-    """Two of three clouds are near each other: spread answers about them fall to either class."""
-    target, truth = drawn((30,) * 4, seed=17)
-    near = Neighbourhood.of(target)
-    right = np.full((len(truth), CLASSES), 0.1) + 0.6 * np.eye(CLASSES)[truth]
-    wrong = np.full((len(truth), CLASSES), 0.1) + 0.6 * np.eye(CLASSES)[(truth + 1) % CLASSES]
-    unsure = np.full((len(truth), CLASSES), 0.22) + 0.12 * np.eye(CLASSES)[truth]
-    assert accuracy(spread_answers(near, wrong), truth) == 0.0
-    assert accuracy(average_answers(near, right, wrong), truth) == 1.0
-    assert accuracy(average_answers(near, unsure, right), truth) == 1.0
-    mixed = average_answers(near, right, wrong)
-    assert np.allclose(mixed.sum(axis=1), 1)
 
 
 def test_answers_under_the_right_shares_are_right_where_even_ones_mislead() -> None:

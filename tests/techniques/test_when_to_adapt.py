@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from translearn_core.techniques.bagged_answers import PLAIN_SHARE
 from translearn_core.techniques.when_to_adapt import (
     LEAST_DIVERSITY,
     AdaptationCheck,
@@ -47,7 +48,7 @@ def test_plain_answers_count_alone_where_there_is_little_to_go_by(
         information_certainty=0,
         expected_gain=0,
     )
-    assert verdict.weight == pytest.approx(0.6 if left is None else 0)
+    assert verdict.weight == pytest.approx(1 - PLAIN_SHARE if left is None else 0)
     assert verdict.figures()["helps"] == (left is None)
     assert verdict.figures()["left_plain"] == left
 

@@ -4,7 +4,7 @@ Owns: the methods of adaptation on what a frozen backbone sees (`METHODS`), and 
 and after. Every method ends in a head for the features of the target domain as they come out of the
 backbone, so that the saved model, its copies and exports need nothing else.
 Leaves to others: gathering the photos (`extra_samples.py`), what `auto` is made of
-(`balanced_alignment.py`) and when it leaves the plain run (`when_to_adapt.py`), balance
+(`balanced_alignment.py`, `bagged_answers.py`) and when it leaves the plain run (`when_to_adapt.py`), balance
 (`evaluation/label_propagation.py`), re-estimated BatchNorm statistics (`adabn.py`), gradient reversal
 (`dann.py`), how heads are learned (`learning.py`).
 
@@ -35,16 +35,19 @@ from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.fit_spec import Fitted
 from translearn_core.fitting.head import learns_from_validation
 from translearn_core.fitting.inputs import FeatureSource, InMemory
+from translearn_core.fitting.linear import USUAL_PENALTY
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.runs.provenance import are_among, hashes_of
 from translearn_core.techniques.adabn import renormalise
-from translearn_core.techniques.balanced_alignment import (
-    BalancedAlignment,
-    Neighbourhood,
+from translearn_core.techniques.bagged_answers import (
+    answer_plainly,
     average_answers,
+    draw_bags,
+    neighbourhoods,
 )
+from translearn_core.techniques.balanced_alignment import BalancedAlignment, Neighbourhood
 from translearn_core.techniques.base import Technique, Techniques, TrainingSet
 from translearn_core.techniques.extra_samples import (
     UnlabelledSet,
@@ -213,9 +216,10 @@ def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> flo
 
 
 class LabelPropagation(Adaptation):
-    """The default: target features aligned to the source with even class shares; a linear head's
-    answers about them and those of the plain run are averaged, as they are and spread among target
-    photos that are alike. A head that begins as the plain one does learns the average on photos of
+    """The default: target features aligned to the source with even class shares; linear heads of
+    bootstrap samples of the labelled photos say what they are, and what the plain features are. These
+    answers and those of the plain run are averaged, as they are and spread among target photos that
+    are alike. A head that begins as the plain one does learns the average on photos of
     the target domain, and the labelled ones. Where the domains can hardly be told apart, or plain
     answers are of few classes, the run stays the plain one."""
 
@@ -223,19 +227,19 @@ class LabelPropagation(Adaptation):
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`. Validation photos have no part in what judges by them."""
-        data = domains.data
-        near = Neighbourhood.of(domains.others.pooled, stop=domains.stop)
+        data, target = domains.data, domains.others.pooled
         learns_all = learns_from_validation(self.plan, data)
         every = domains.joined() if learns_all else domains
-        alignment = _align(every)
+        bags = self._draw_bags(every)
+        alignment = _align(every, bags)
         plain = _mean_answers(self._before.head, domains.target_views())
         verdict = self._verdict = judge_alignment(
             alignment,
-            near,
+            Neighbourhood.of(target, stop=domains.stop),
             plain,
             told_apart=tell_apart(
                 every.source_views()[0],
-                domains.others.pooled,
+                target,
                 source_groups=data.groups[every.rows],
                 target_groups=self._groups_of(domains.others),
                 seed=self.plan.settings.seed,
@@ -246,12 +250,33 @@ class LabelPropagation(Adaptation):
         if not verdict.helps:
             monitor.warning(_left_plain(verdict))
             return TrainingSet.of(data)
-        taught = _teach(every, average_answers(near, plain, alignment.answer()))
+        near = neighbourhoods(target, stop=domains.stop)
+        average = average_answers(near, plain, self._answer_plainly(every, bags), alignment)
+        taught = _teach(every, average)
         if not learns_all:
             return TrainingSet(data=taught, joined=None)
         plain = _mean_answers(self._before.unseeing, domains.target_views())
-        unseeing = average_answers(near, plain, _align(domains).answer())
+        bags = self._draw_bags(domains)
+        alignment = _align(domains, bags)
+        unseeing = average_answers(near, plain, self._answer_plainly(domains, bags), alignment)
         return TrainingSet(data=_teach(domains, unseeing), joined=taught, anew=True)
+
+    def _draw_bags(self, domains: Domains) -> Array:
+        return draw_bags(domains.labels, domains.classes, self.plan.settings.seed)
+
+    def _answer_plainly(self, domains: Domains, bags: Array) -> Array:
+        """By heads as strict and as sure as the linear half of the plain run, where it has one."""
+        half = self._before.linear_half or {}
+        return answer_plainly(
+            domains.source_views(),
+            domains.labels,
+            domains.target_views(),
+            bags,
+            classes=domains.classes,
+            penalty=half.get("penalty", USUAL_PENALTY),
+            temperature=half.get("temperature", 1.0),
+            stop=domains.stop,
+        )
 
     def _groups_of(self, others: UnlabelledSet) -> Ints:
         """Near-copies and bursts among them `(m,)`; random weights have nothing to say about that."""
@@ -278,12 +303,13 @@ class LabelPropagation(Adaptation):
         return self._verdict.figures()
 
 
-def _align(domains: Domains) -> BalancedAlignment:
+def _align(domains: Domains, bags: Array) -> BalancedAlignment:
     return BalancedAlignment.fit(
         domains.source_views(),
         domains.labels,
         domains.target_views(),
         classes=domains.classes,
+        bags=bags,
         stop=domains.stop,
     )
 

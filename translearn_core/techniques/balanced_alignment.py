@@ -1,10 +1,11 @@
 """Adaptation that does not take the target's class shares for known.
 
 Owns: `BalancedAlignment` (target features aligned to the source as if every class were equally
-frequent there, and how its answers change under other shares), `spread_answers` (among photos that are
-alike) and `average_answers` (aligned and plain ones, as they are and spread).
-Leaves to others: the technique (`adaptation.py`), whether anything is adapted (`when_to_adapt.py`),
-neighbours and balance (`evaluation/label_propagation.py`).
+frequent there, and how its answers change under other shares) and `spread_answers` (among photos that
+are alike).
+Leaves to others: the average of aligned and plain answers (`bagged_answers.py`), the technique
+(`adaptation.py`), whether anything is adapted (`when_to_adapt.py`), neighbours and balance
+(`evaluation/label_propagation.py`).
 
 Aligning mean and deviation over all photos takes a difference in class shares for a shift of the
 features. Here the source's moments are those of a mixture of its classes in assumed shares, so that
@@ -24,6 +25,7 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.calibration import softmax
 from translearn_core.evaluation.label_propagation import (
+    NEIGHBOURS,
     balance_classes,
     fit_centroids,
     knn_graph,
@@ -39,8 +41,6 @@ GRAPH_COMPONENTS = 128
 """Principal components of the target's features in which neighbours are looked for."""
 PSEUDO_PHOTOS = 5.0
 """Photos of average deviation that a class's own deviation is mixed with."""
-PLAIN_SHARE = 0.4
-"""Of plain answers as they are in the average; the other three have the rest in equal parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +52,13 @@ class BalancedAlignment:
         unaligned: the same from features as they are.
         class_logits: what the head says of the mean of each class in the source, without its bias,
             `(classes, classes)`: other shares move all logits by their average of these rows.
+        bagged: mean probabilities over views by a head of each bag, `(bags, m, classes)`.
     """
 
     logits: Array
     unaligned: Array
     class_logits: Array
+    bagged: Array
 
     @classmethod
     def fit(
@@ -66,6 +68,7 @@ class BalancedAlignment:
         target_views: Sequence[Array],
         *,
         classes: int,
+        bags: Array | None = None,
         stop: Callable[[], bool] = lambda: False,
     ) -> BalancedAlignment:
         """Align, and fit the head on the source with balanced classes.
@@ -74,6 +77,7 @@ class BalancedAlignment:
             source_views: features of the labelled photos `(n, d)`, as they are and in each view.
             labels: theirs, `(n,)`.
             target_views: features of the unlabelled photos `(m, d)`, likewise.
+            bags: weights of the labelled photos for further heads `(bags, n)`; none by default.
 
         Raises:
             StopRequestedError: `stop` said so.
@@ -86,23 +90,33 @@ class BalancedAlignment:
             np.concatenate([(view - mean) / deviation for view in source_views])
         )
         views = len(source_views)
-        head = linear_probe.fit_heads(
+        weights = balanced_weights(labels, classes)[None]
+        if bags is not None:
+            weights = np.concatenate([weights, bags])
+        heads = linear_probe.fit_heads(
             space,
             np.tile(labels, views),
-            np.tile(_balanced(labels, classes), views)[None],
+            np.tile(weights, views).astype(np.float32),
             classes,
             penalty=PENALTY,
             steps=STEPS,
             stop=stop,
-        )[0]
-        logits = [
-            space.transform((view - target_mean) / target_deviation) @ head for view in target_views
-        ]
+        )
+        points = np.stack(
+            [space.transform((view - target_mean) / target_deviation) for view in target_views]
+        )
+        head, logits = heads[0], points @ heads[0]
+        bagged = np.zeros((len(heads) - 1, *logits.shape[1:]))
+        for bag, of_bag in enumerate(heads[1:]):
+            bagged[bag] = mean_over_views(points @ of_bag)
         unaligned = [space.transform((view - mean) / deviation) @ head for view in target_views]
         origin = space.transform(np.zeros((1, len(mean)), np.float32)) @ head
         at_means = space.transform((means - mean) / deviation) @ head
         return cls(
-            logits=np.stack(logits), unaligned=np.stack(unaligned), class_logits=at_means - origin
+            logits=logits,
+            unaligned=np.stack(unaligned),
+            class_logits=at_means - origin,
+            bagged=bagged,
         )
 
     @property
@@ -116,22 +130,27 @@ class BalancedAlignment:
         moved = self.logits
         if shares is not None:
             moved = moved + (shares - 1 / self.classes) @ self.class_logits
-        return _mean_over_views(moved)
+        return mean_over_views(moved)
 
     def answer_plain(self) -> Array:
         """What the head says of the features as they are, `(m, classes)`."""
-        return _mean_over_views(self.unaligned)
+        return mean_over_views(self.unaligned)
 
 
-def _balanced(labels: Ints, classes: int) -> Array:
-    """Weight of each photo, so that the classes that occur count the same, `(n,)`."""
-    counts = np.bincount(labels, minlength=classes)
-    per_class = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+def balanced_weights(labels: Ints, classes: int, times: Array | None = None) -> Array:
+    """Weight of each photo, so that the classes that occur count the same, `(n,)`.
+
+    Args:
+        times: how often each photo counts, `(n,)`; once by default.
+    """
+    counts = np.bincount(labels, weights=times, minlength=classes)
+    per_class = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
     weights: Array = per_class[labels].astype(np.float32)
     return weights
 
 
-def _mean_over_views(logits: Array) -> Array:
+def mean_over_views(logits: Array) -> Array:
+    """Probabilities `(m, classes)` of logits `(views, m, classes)`."""
     probs: Array = np.mean([softmax(view) for view in logits], axis=0)
     return probs
 
@@ -174,8 +193,22 @@ class Neighbourhood:
             StopRequestedError: `stop` said so.
         """
         space = linear_probe.PCASpace.fit(target, max_components=GRAPH_COMPONENTS)
-        points = space.points[:, :-1]
-        return cls(points=points, graph=knn_graph(points, stop=stop))
+        return cls.among(space.points[:, :-1], stop=stop)
+
+    @classmethod
+    def among(
+        cls,
+        points: Array,
+        *,
+        neighbours: int = NEIGHBOURS,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Neighbourhood:
+        """That of points `(m, d)`, each with so many neighbours.
+
+        Raises:
+            StopRequestedError: `stop` said so.
+        """
+        return cls(points=points, graph=knn_graph(points, neighbours=neighbours, stop=stop))
 
 
 def spread_answers(near: Neighbourhood, probs: Array) -> Array:
@@ -186,16 +219,3 @@ def spread_answers(near: Neighbourhood, probs: Array) -> Array:
     probs = propagate(near.graph, balance_classes(probs, even, strength=FIRST_BALANCE))
     probs = fit_centroids(near.points, probs, even, strength=BALANCE)
     return propagate(near.graph, balance_classes(probs, even, strength=BALANCE))
-
-
-def average_answers(near: Neighbourhood, plain: Array, aligned: Array) -> Array:
-    """Plain and aligned answers `(m, classes)`, each as they are and spread, in one average.
-
-    Each of the four is far off on other pairs of domains: plain ones where the shift is large, aligned
-    ones where class shares or shapes differ, spread ones where photos of several classes are alike.
-    An average errs less than they do on the mean, the less the more they differ (Krogh & Vedelsby
-    1995), and no estimate of which one is right is needed.
-    """
-    others = [aligned, spread_answers(near, aligned), spread_answers(near, plain)]
-    average: Array = PLAIN_SHARE * plain + (1 - PLAIN_SHARE) * np.mean(others, axis=0)
-    return average

@@ -3,7 +3,7 @@
 Owns: `AdaptationCheck` and the bounds by which it decides, `tell_apart` (whether the domains differ),
 `diversity` (whether plain answers have something to go by), and `judge_alignment`, which makes a check
 without labels of the target, with what else speaks for alignment.
-Leaves to others: what is adapted (`balanced_alignment.py`), the technique and its sentences
+Leaves to others: what is adapted (`balanced_alignment.py`, `bagged_answers.py`), the technique and its sentences
 (`adaptation.py`).
 
 How the rule and its bounds were chosen: docs/experiments/domain_adaptation.md.
@@ -22,10 +22,10 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.cross_validation import assign_folds, mean_recall
 from translearn_core.evaluation.evidence import standard_errors
+from translearn_core.techniques.bagged_answers import PLAIN_SHARE
 from translearn_core.techniques.balanced_alignment import (
     GRAPH_COMPONENTS,
     PENALTY,
-    PLAIN_SHARE,
     BalancedAlignment,
     Neighbourhood,
     spread_answers,
