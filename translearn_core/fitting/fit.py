@@ -432,8 +432,6 @@ class _TrainingSteps:
 def make_ready(model: Any, settings: Settings) -> None:
     """Compile a new head as `fit` does where it takes rows from arrays, and make its graphs; it learns
     nothing."""
-    import tensorflow as tf
-
     _compile_for_arrays(model, settings, settings.learning_rate)
     width, classes = int(model.input_shape[-1]), int(model.output_shape[-1])
     data = (

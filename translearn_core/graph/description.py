@@ -22,9 +22,8 @@ from translearn_core.backbones import Backbone
 from translearn_core.graph.assembly import assemble, build_head, split_at
 from translearn_core.graph.block_boundaries import find_blocks
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
-from translearn_core.graph.engine import run_keras
+from translearn_core.graph.engine import probe_photos, run_keras
 from translearn_core.graph.keras_file import describe_model, described
-from translearn_core.graph.known_answers import probe_photos
 from translearn_core.graph.recorded import DEFAULTS, lay_out
 from translearn_core.graph.walk import Walk, cut_points, is_pixels, walk_graph
 from translearn_core.run_settings import Settings

@@ -35,7 +35,6 @@ from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file, write_atomically
 from translearn_core.errors import InputError, TransLearnError, WeightsError
 from translearn_core.graph.gpus import count_gpus
-from translearn_core.graph.known_answers import probe_photos
 from translearn_core.graph.onnx_writer import write_onnx
 
 logger = logging.getLogger(__name__)
@@ -277,6 +276,11 @@ def trace(model: Any) -> Any:
         lambda photo: model(photo, training=False), input_signature=signature, autograph=False
     )
     return function.get_concrete_function()
+
+
+def probe_photos(shape: tuple[Any, ...]) -> Array:
+    """Two random photos `(2, *shape) uint8`, always the same."""
+    return np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
 
 
 def run_keras(model: Any, photos: Array) -> Array:

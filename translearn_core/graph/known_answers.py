@@ -1,8 +1,8 @@
 """What Keras answered to two photos with weights that are known, so that it is not asked once more on
 every machine.
 
-Owns: `data/answers.npz`, the photos, and for which weights and sizes of photos there are answers.
-Leaves to others: comparing them with those of a converted graph (`engine.py`), asking Keras
+Owns: `data/answers.npz`, and for which weights and sizes of photos there are answers.
+Leaves to others: the photos, comparing the answers with those of a converted graph (`engine.py`), asking Keras
 (`scripts/make_blocks`; a test asks it again).
 
 An array of the file is `<backbone>/<side in pixels>/<SHA-256 of the file of weights>`: pooled features
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import zipfile
 from importlib import resources
-from typing import Any
 
 import numpy as np
 
@@ -23,11 +22,6 @@ from translearn_core.backbones.weights import weights_status
 from translearn_core.backbones.weights_check import content_hash
 
 FILE = "data/answers.npz"
-
-
-def probe_photos(shape: tuple[Any, ...]) -> Array:
-    """Two random photos `(2, *shape) uint8`, always the same."""
-    return np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
 
 
 def name_of(backbone: Backbone, size: int) -> str:
