@@ -5,9 +5,10 @@
 
 Tables: `whole` (one small run, nothing cached), `ways` (whole commands), `epochs` (one epoch by
 unfrozen blocks), `second` (the next run, from the request to the first point of its curve), `press` (the
-first run, after photos were looked at in the background), `stop` (in each phase of each kind of job; BENCH_STOPS=search,export
-names some), `stop_busy` (beside programs that compute all the time), `predict`, `backbones`,
-`growth` (500 to 50,000 photos), `large` (memory at 100,000, and a stop there). Uses the photos and weights
+first run, after photos were looked at in the background), `stop` (in each phase of each kind of job;
+BENCH_STOPS=search,export names some), `stop_busy` (the same beside programs that compute all the time; only
+where it is named), `predict`, `backbones`, `growth` (500 to 50,000 photos), `large` (memory at
+100,000, and a stop there). Uses the photos and weights
 beside the project where they are; set KERAS_HOME to a folder with ImageNet weights.
 Web page timings: `python -m benchmarks.web`.
 """
