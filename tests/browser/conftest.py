@@ -25,13 +25,9 @@ from tests.support.photos import SHARED
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 
-BROWSER_OPTIONS = [
-    *("--no-sandbox", "--disable-gpu", "--process-per-site", "--js-flags=--no-opt"),
-    "--disable-features=ScriptStreaming",
-]
-"""Pages of the app share one process: what it has compiled of Streamlit is not compiled again, unless
-a script is read while it arrives. A page lives a few seconds; it takes longer to optimise its code than
-that saves."""
+BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--process-per-site", "--js-flags=--no-opt"]
+"""Pages of the app share one process: what it has compiled of Streamlit is not compiled again. A page
+lives a few seconds; it takes longer to optimise its code than that saves."""
 STILL: dict[str, Any] = {"reduced_motion": "reduce"}
 """For every profile: what moves for ever has the browser draw in every frame, while a test waits."""
 
