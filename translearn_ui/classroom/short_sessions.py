@@ -17,6 +17,8 @@ from contextlib import suppress
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.session_manager import SessionInfo
 
+from translearn_core.concurrency import release_memory
+
 KEPT_S = 60
 """A page that was closed is let go after so long."""
 MOST = 512
@@ -86,6 +88,4 @@ def give_memory_back(everything: bool) -> None:
     gc.collect()
     if is_set_aside:
         gc.freeze()
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another library of C
-            ctypes.CDLL(None).malloc_trim(0)
+    release_memory()
