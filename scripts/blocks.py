@@ -53,13 +53,17 @@ def main(names: list[str]) -> None:
 
 
 def _write_answers(path: Path, names: list[str]) -> None:
-    """What Keras answers with the weights that are on this machine; other answers stay."""
+    """What Keras answers with the weights that come with the installation; other answers stay.
+
+    Of others, a file of this machine may be nobody else's.
+    """
     known: dict[str, Array] = {}
     if path.exists():
         with np.load(path, allow_pickle=False) as stored:
             known = dict(stored)
     for backbone in map(get_backbone, names):
-        if not (has_record(backbone) and are_ready(backbone)):
+        comes_along = backbone.packaged or backbone.distribution
+        if not (comes_along and has_record(backbone) and are_ready(backbone)):
             continue
         for size in sorted({backbone.input_size, backbone.default_size}):
             known[name_of(backbone, size)] = ask_keras(backbone, size)

@@ -33,10 +33,13 @@ def _open(look: FeatureExtractor) -> None:
     open_prefix_engine(look.engine_path(POOLED), build, record=lambda: look.record(POOLED))
 
 
-def test_they_are_what_keras_answers() -> None:
-    known = read_answers(STARTER, STARTER.default_size)
+@pytest.mark.parametrize("name", ["starter", "efficientnet_lite0"])
+def test_they_are_what_keras_answers(name: str) -> None:
+    """Those of all weights that come with the installation."""
+    backbone = BACKBONES[name]
+    known = read_answers(backbone, backbone.default_size)
     assert known is not None
-    asked = ask_keras(STARTER, STARTER.default_size)
+    asked = ask_keras(backbone, backbone.default_size)
     np.testing.assert_allclose(known, asked, atol=1e-5 * np.abs(asked).max())
 
 
