@@ -18,7 +18,6 @@ from typing import Any
 from translearn_core.concurrency import run_in_thread, wait_for
 from translearn_core.fitting.plan import Plan
 from translearn_core.graph.engine import import_keras
-from translearn_core.graph.gpus import count_gpus
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +45,8 @@ class Ahead:
         self._builds = (
             look.is_recorded and not look.has_features and not plan.expects_to_save_by_record
         )
-        self._makes_head = not (plan.techniques or plan.fine_tunes or count_gpus())
+        # not beside a pass that may build in Keras: both draw from the random state of the process
+        self._makes_head = plan.expects_to_save_by_record
         self._making: Future[Made] = run_in_thread(self._make)
 
     def made(self, stop: Callable[[], bool]) -> Made:
