@@ -81,8 +81,6 @@ LIGHT = (
     "model_import",
 )
 """Rooms that a page imports: none of their modules brings anything heavy in at import."""
-OWN_PROCESS = {"translearn_core.model_import.sandbox"}
-"""Modules of these rooms that are started as processes, and that nothing imports."""
 
 MODULES = sorted(CORE.rglob("*.py"))
 
@@ -162,8 +160,7 @@ def test_the_core_knows_no_streamlit() -> None:
 def test_rooms_of_the_web_process_import_nothing_heavy_at_import() -> None:
     """Neither itself nor by what it imports."""
     light = {_name(path) for path in MODULES if _room(path) in (*LIGHT, *GROUND)}
-    assert {name for name in light if brought_in([name]) & HEAVY} == OWN_PROCESS
-    assert not OWN_PROCESS & {name for path in MODULES for name in _core_modules(path)}
+    assert {name for name in light if brought_in([name]) & HEAVY} == set()
 
 
 def _roots(names: Iterable[str]) -> set[str]:

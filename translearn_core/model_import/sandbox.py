@@ -5,7 +5,7 @@ saving it anew: `model.keras`, its OpenVINO copy, and, last, `answer.json` (an `
 `examine` returns).
 Leaves to others: allowed layers (`allowlist.py`), the limits of time and memory (`adopt.py`).
 
-Imports Keras: only for a process of its own.
+Imports Keras once the file has passed the checks that need none: only for a process of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import keras
 import numpy as np
 
 from translearn_core.atomic import write_atomically
@@ -27,7 +26,6 @@ from translearn_core.errors import InputError, TransLearnError
 from translearn_core.export.multi_head import separate
 from translearn_core.formatting import shortened
 from translearn_core.graph.engine import run_keras
-from translearn_core.graph.saving import remember_names
 from translearn_core.i18n import _
 from translearn_core.prediction.model_runner import write_copy
 from translearn_core.runs.task_heads import save_heads
@@ -181,6 +179,10 @@ def _refuse_links() -> InputError:
 
 
 def _open(path: Path) -> Any:
+    import keras
+
+    from translearn_core.graph.saving import remember_names
+
     remember_names()
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -251,6 +253,8 @@ def _shape(shape: tuple[int | None, ...]) -> str:
 
 def _add_rescaling(model: Any, size: int, scale: float, offset: float) -> Any:
     """The model with a rescaling layer for its pixel range."""
+    import keras
+
     photo = keras.Input((size, size, 3), dtype="float32", name="photo")
     return keras.Model(photo, model(keras.layers.Rescaling(scale, offset)(photo)))
 
