@@ -1,7 +1,7 @@
 """What a command says when it is interrupted (Ctrl-C).
 
 Owns: `Interrupted`, and `kept`, which says what an interrupt of a step leaves. `main` prints it and
-returns 130. Leaves to others: stopping a run with its weights (`train.py`).
+returns 130. Leaves to others: stopping a run with its weights (`train_work.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Output of the commands: progress on stderr, results on stdout, the core's log in a file.
+"""Output of the commands: results on stdout, the core's log in a file.
 
-Owns: `Bar`, printing lines and JSON, the log file of a command.
-Leaves to others: the content (the commands).
+Owns: printing lines and JSON, the log file of a command.
+Leaves to others: the content (the commands), progress (`bar.py`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from translearn_core.csv_tables import valid_text
 from translearn_core.errors import InputError
 from translearn_core.i18n import _
-
-if TYPE_CHECKING:
-    pass
 
 
 def print_json(content: Any, *, indent: int | None = 1) -> None:

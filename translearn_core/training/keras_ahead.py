@@ -36,17 +36,15 @@ class Ahead:
 
     The backbone is not built where the network is not needed (the model is saved by its record), where
     there is nothing to wait for, since the photos were looked at before, and where the pass builds it.
-    A head is made where it begins as every new one does.
+    A head is made where the model is saved by its record: it begins as every new one does then, and the
+    pass, which would draw from the same random state of the process, builds nothing in Keras.
     """
 
     def __init__(self, plan: Plan) -> None:
         look = plan.extractor
         self._plan = plan
-        self._builds = (
-            look.is_recorded and not look.has_features and not plan.expects_to_save_by_record
-        )
-        # not beside a pass that may build in Keras: both draw from the random state of the process
         self._makes_head = plan.expects_to_save_by_record
+        self._builds = look.is_recorded and not look.has_features and not self._makes_head
         self._making: Future[Made] = run_in_thread(self._make)
 
     def made(self, stop: Callable[[], bool]) -> Made:
