@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from benchmarks.chromium import find_chromium
 from tests.support.photos import SHARED
+from translearn_core.runs import Run
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
@@ -110,6 +112,19 @@ def _wait_until_well(url: str, process: subprocess.Popen[bytes], log: Path) -> N
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
     pytest.fail(f"The server did not start:\n{log.read_text(encoding='utf-8', errors='replace')}")
+
+
+def seem_to_learn(run: Run) -> None:
+    """Have a run look as if this process trained it. It is to be stopped before the test ends: others end
+    the process of what still learns."""
+    run.update_state(
+        state="running",
+        stage="head",
+        pid=os.getpid(),
+        pid_started=psutil.Process().create_time(),
+        heartbeat=time.time() + 3600,
+        started_at=time.time(),
+    )
 
 
 @pytest.fixture(scope="session")

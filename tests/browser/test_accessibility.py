@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.browser import axe
-from tests.browser.conftest import GO
+from tests.browser.conftest import GO, seem_to_learn
 from tests.support.drawing import draw_photo
 from tests.support.trained import copy_of, trained
 from translearn_core import datasets
@@ -113,14 +110,7 @@ def pages(server: Any) -> Iterator[dict[str, str]]:
 def _learning_run(dataset: Path, like: Run) -> Run:
     """A run that this test's own process stands for."""
     run = create_run(dataset, like.config.settings, dataset_name="Colours")
-    run.update_state(
-        state="running",
-        stage="head",
-        pid=os.getpid(),
-        pid_started=psutil.Process().create_time(),
-        heartbeat=time.time() + 3600,
-        started_at=time.time(),
-    )
+    seem_to_learn(run)
     for number in (1, 2, 3):
         run.append_event(
             "epoch",

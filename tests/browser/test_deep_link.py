@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from tests.browser.conftest import STILL
+from tests.browser.conftest import STILL, seem_to_learn
 from translearn_core import runs
 from translearn_core.run_settings import Settings
 
@@ -55,13 +52,7 @@ def test_a_late_request_of_the_page_before_does_not_clear_the_next_one(
 ) -> None:
     """Such as that of a clock, sent before the browser knows that another page is on its way."""
     run = runs.create_run(server_home / "photos", Settings())
-    run.update_state(
-        state="running",
-        stage="head",
-        pid=os.getpid(),
-        pid_started=psutil.Process().create_time(),
-        heartbeat=time.time() + 3600,
-    )
+    seem_to_learn(run)
     late: list[bytes] = []
 
     def pass_on(route: Any) -> None:
@@ -77,16 +68,23 @@ def test_a_late_request_of_the_page_before_does_not_clear_the_next_one(
 
         route.on_message(send)
 
-    page.route_web_socket("**/_stcore/stream*", pass_on)
-    page.goto(f"/train?run={run.id}")
-    expect(page.locator(".tl-now")).to_be_visible()
-    while not late:
-        page.wait_for_timeout(100)
+    try:
+        page.route_web_socket("**/_stcore/stream*", pass_on)
+        page.goto(f"/train?run={run.id}")
+        expect(page.locator(".tl-now")).to_be_visible()
+        for _n in range(300):
+            if late:
+                break
+            page.wait_for_timeout(100)
+        assert late, "the clock of the page asks for nothing"
 
-    page.locator(".st-key-frame_step_photos a").click()
+        page.locator(".st-key-frame_step_photos a").click()
 
-    expect(page.locator(".st-key-frame_step_photos_now")).to_be_visible()
-    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
-    assert not late, "the late request went out"
-    expect(page.locator(".st-key-frame_step_photos_now")).to_be_visible()
-    run.update_state(state="stopped", pid=0)
+        expect(page.locator(".st-key-frame_step_photos_now")).to_be_visible()
+        expect(
+            page.locator("[data-testid=stApp][data-test-script-state=notRunning]")
+        ).to_be_visible()
+        assert not late, "the late request went out"
+        expect(page.locator(".st-key-frame_step_photos_now")).to_be_visible()
+    finally:
+        run.update_state(state="stopped", pid=0)

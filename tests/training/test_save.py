@@ -34,16 +34,22 @@ def train(dataset: Dataset, *, size: int = 32) -> Run:
     return run
 
 
+@pytest.fixture
+def by_record() -> None:
+    """For what holds where models are written without Keras."""
+    if not can_be_written(BACKBONES["starter"]):
+        pytest.skip("another version of Keras than the recorded one saves every model itself")
+
+
+def fail(*_given: Any, **_named: Any) -> NoReturn:
+    raise AssertionError
+
+
+@pytest.mark.usefixtures("by_record")
 def test_keras_saves_until_it_has_confirmed_the_features_and_where_the_copy_disagrees(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three runs with one converted network."""
-    if not can_be_written(BACKBONES["starter"]):
-        pytest.skip("another version of Keras than the recorded one saves every model itself")
-
-    def fail(*_given: Any, **_named: Any) -> NoReturn:
-        raise AssertionError
-
     with monkeypatch.context() as patch:
         patch.setattr(keras_file, "write_model", fail)
         first = train(dataset)
@@ -84,15 +90,10 @@ def test_keras_saves_until_it_has_confirmed_the_features_and_where_the_copy_disa
     assert third.openvino_path.is_file()
 
 
+@pytest.mark.usefixtures("by_record")
 def test_where_keras_answers_are_known_the_first_model_is_saved_without_being_built(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not can_be_written(BACKBONES["starter"]):
-        pytest.skip("another version of Keras than the recorded one saves every model itself")
-
-    def fail(*_given: Any, **_named: Any) -> NoReturn:
-        raise AssertionError
-
     monkeypatch.setattr(saving, "save_model", fail)
     monkeypatch.setattr(FeatureExtractor, "build_network", fail)
     run = train(dataset, size=BACKBONES["starter"].default_size)

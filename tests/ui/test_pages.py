@@ -217,7 +217,7 @@ def test_class_by_class_begins_with_an_empty_data_set() -> None:
 
 
 @pytest.fixture(scope="module")
-def brought_in(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def brought_in(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Which of the large modules a process of its own has after the first page of a newcomer, and
     after all pages."""
     code = (
@@ -244,14 +244,15 @@ def brought_in(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    first, after_all = done.stdout.splitlines()
+    return first, after_all
 
 
-def test_no_page_brings_in_a_training_library(brought_in: list[str]) -> None:
+def test_no_page_brings_in_a_training_library(brought_in: tuple[str, str]) -> None:
     assert brought_in[1] == ""
 
 
-def test_first_page_of_a_newcomer_waits_for_nothing_heavy(brought_in: list[str]) -> None:
+def test_first_page_of_a_newcomer_waits_for_nothing_heavy(brought_in: tuple[str, str]) -> None:
     assert brought_in[0] == ""
 
 
