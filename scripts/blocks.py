@@ -20,12 +20,13 @@ from translearn_core.graph.build import build_backbone
 from translearn_core.graph.description import (
     RECORDED_AT,
     ask_keras,
+    ask_keras_drawn,
     describe_backbone,
     describe_weights,
     record_graph,
     record_saved,
 )
-from translearn_core.graph.known_answers import name_of
+from translearn_core.graph.known_answers import drawn_name_of, name_of
 from translearn_core.graph.recorded import has_record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,20 +54,23 @@ def main(names: list[str]) -> None:
 
 
 def _write_answers(path: Path, names: list[str]) -> None:
-    """What Keras answers with the weights that come with the installation; other answers stay.
+    """What Keras answers with the weights that come with the installation, and with drawn ones; other
+    answers stay.
 
-    Of others, a file of this machine may be nobody else's.
+    Of other weights, a file of this machine may be nobody else's.
     """
     known: dict[str, Array] = {}
     if path.exists():
         with np.load(path, allow_pickle=False) as stored:
             known = dict(stored)
     for backbone in map(get_backbone, names):
-        comes_along = backbone.packaged or backbone.distribution
-        if not (comes_along and has_record(backbone) and are_ready(backbone)):
+        if not has_record(backbone):
             continue
+        comes_along = (backbone.packaged or backbone.distribution) and are_ready(backbone)
         for size in sorted({backbone.input_size, backbone.default_size}):
-            known[name_of(backbone, size)] = ask_keras(backbone, size)
+            known[drawn_name_of(backbone, size)] = ask_keras_drawn(backbone, size)
+            if comes_along:
+                known[name_of(backbone, size)] = ask_keras(backbone, size)
             print(path.name, backbone.name, size)
     in_order: Any = {name: known[name] for name in sorted(known)}
     np.savez_compressed(path, **in_order)

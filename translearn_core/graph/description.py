@@ -15,6 +15,7 @@ from copy import deepcopy
 from typing import Any
 
 import keras
+import numpy as np
 from keras.src.utils.naming import to_snake_case
 
 from translearn_core.arrays import Array
@@ -22,9 +23,10 @@ from translearn_core.backbones import Backbone
 from translearn_core.graph.assembly import assemble, build_head, split_at
 from translearn_core.graph.block_boundaries import find_blocks
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
+from translearn_core.graph.drawn_weights import draw_weights
 from translearn_core.graph.engine import probe_photos, run_keras
 from translearn_core.graph.keras_file import describe_model, described
-from translearn_core.graph.recorded import DEFAULTS, lay_out
+from translearn_core.graph.recorded import DEFAULTS, lay_out, read_record
 from translearn_core.graph.walk import Walk, cut_points, is_pixels, walk_graph
 from translearn_core.run_settings import Settings
 
@@ -86,8 +88,24 @@ def ask_keras(backbone: Backbone, size: int) -> Array:
     """What Keras answers to `probe_photos` of `size` pixels with the weights of the backbone's file: pooled
     features `(2, d) float32`, for `data/answers.npz`."""
     network = build_backbone(backbone, size=size)
+    return _ask(network)
+
+
+def ask_keras_drawn(backbone: Backbone, size: int) -> Array:
+    """The same with the weights of `draw_weights`; the backbone's graph is recorded."""
+    network = build_backbone(backbone, size=size, weights="random")
+    for name, arrays in draw_weights(backbone, read_record(backbone)).items():
+        layer = network.get_layer(name)
+        for variable in layer.weights:
+            variable.assign(arrays[variable.name])
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+    return _ask(network)
+
+
+def _ask(network: keras.Model) -> Array:
     prefix, _suffix = split_at(network, cut_points(network)[-1])
-    return run_keras(prefix, probe_photos((size, size, 3)))
+    return run_keras(prefix, probe_photos(tuple(network.input_shape[1:])))
 
 
 def _sides(shape: tuple[int, ...]) -> list[int]:
@@ -268,6 +286,10 @@ def _attributes(kind: str, node: Any) -> dict[str, Any]:
         value = value.__name__ if name == "activation" else _plain(value)
         if name not in DEFAULTS or value != DEFAULTS[name]:
             found[name] = value
+    if kind == "Normalization" and not node.operation.weights:
+        found |= {
+            name: np.ravel(getattr(node.operation, name)).tolist() for name in ("mean", "variance")
+        }
     return found
 
 

@@ -3,10 +3,11 @@ every machine.
 
 Owns: `data/answers.npz`, and for which weights and sizes of photos there are answers.
 Leaves to others: the photos, comparing the answers with those of a converted graph (`engine.py`), asking Keras
-(`scripts/make_blocks`; a test asks it again).
+(`scripts/make_blocks`; a test asks it again), the weights that are drawn (`drawn_weights.py`).
 
-An array of the file is `<backbone>/<side in pixels>/<SHA-256 of the file of weights>`: pooled features
-`(2, d) float32`. Weights are known by all of their bytes: other ones have no answers here.
+An array of the file is pooled features `(2, d) float32`, named `<backbone>/<side in pixels>/<weights>`. The
+weights are the SHA-256 of their file for those that come with the installation, or `drawn` for those of
+`draw_weights`, which stand for any other file.
 """
 
 from __future__ import annotations
@@ -33,16 +34,34 @@ def name_of(backbone: Backbone, size: int) -> str:
     return f"{backbone.name}/{size}/{content_hash(weights_status(backbone).path)}"
 
 
+def drawn_name_of(backbone: Backbone, size: int) -> str:
+    """The name of its answers with weights that are drawn."""
+    return f"{backbone.name}/{size}/drawn"
+
+
 def has_answers(backbone: Backbone, size: int) -> bool:
-    """Whether Keras' answers are known."""
-    return read_answers(backbone, size) is not None
+    """Whether Keras' answers are known, with the weights of its file or with drawn ones."""
+    known = read_answers(backbone, size), read_drawn_answers(backbone, size)
+    return any(answers is not None for answers in known)
 
 
 def read_answers(backbone: Backbone, size: int) -> Array | None:
-    """Pooled features of `probe_photos` as Keras computes them, `(2, d) float32`; None: not known."""
+    """Pooled features of `probe_photos` as Keras computes them with the weights of its file, `(2, d)
+    float32`; None: not known."""
+    try:
+        return _read(name_of(backbone, size))
+    except OSError:
+        return None
+
+
+def read_drawn_answers(backbone: Backbone, size: int) -> Array | None:
+    """The same with the weights of `draw_weights`."""
+    return _read(drawn_name_of(backbone, size))
+
+
+def _read(name: str) -> Array | None:
     file = resources.files("translearn_core").joinpath(FILE)
     try:
-        name = name_of(backbone, size)
         with file.open("rb") as stream, HEADER_LOCK, np.load(stream, allow_pickle=False) as stored:
             return np.asarray(stored[name]) if name in stored.files else None
     except (OSError, ValueError, zipfile.BadZipFile):

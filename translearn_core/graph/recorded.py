@@ -30,7 +30,8 @@ import numpy as np
 from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import read_arrays
-from translearn_core.graph.known_answers import read_answers
+from translearn_core.graph.drawn_weights import draw_weights
+from translearn_core.graph.known_answers import read_answers, read_drawn_answers
 
 DEFAULTS: dict[str, Any] = {
     "activation": "linear",
@@ -104,12 +105,14 @@ class RecordedModel:
     """The part of a backbone from the photo to one operation, or a whole model.
 
     `ends` are what comes out; by default what the last node gives. `answers` are those of Keras to
-    `probe_photos`, where they are known.
+    `probe_photos`, where they are known. `drawn` makes the same graph with drawn weights, whose answers
+    are known; None where they are not.
     """
 
     nodes: list[Node]
     ends: tuple[Tensor, ...] = ()
     answers: Array | None = None
+    drawn: Callable[[], RecordedModel | None] = lambda: None
 
     @property
     def _nodes_by_depth(self) -> dict[int, list[Node]]:
@@ -161,12 +164,38 @@ def recorded_prefix(backbone: Backbone, *, size: int, cut: str | None) -> Record
         if cut not in {node.operation.name for node in nodes}:
             return None
         nodes = _leading_to(nodes, cut)
-    _put_weights(backbone, record, nodes)
-    if cut is None:
-        pool = Operation("GlobalAveragePooling2D", "pooled", {})
-        end = nodes[-1].output
-        nodes.append(Node(pool, [end], Tensor((None, end.shape[-1]))))
-    return RecordedModel(nodes, answers=read_answers(backbone, size) if cut is None else None)
+    _put_weights(nodes, read_recorded_weights(backbone, record))
+    if cut is not None:
+        return RecordedModel(nodes)
+    _pool(nodes)
+    return RecordedModel(
+        nodes,
+        answers=read_answers(backbone, size),
+        drawn=lambda: drawn_prefix(backbone, size=size),
+    )
+
+
+def drawn_prefix(backbone: Backbone, *, size: int) -> RecordedModel | None:
+    """All of a backbone whose graph is recorded, pooled, with drawn weights.
+
+    It shows whether this machine computes that graph as Keras does. None where Keras' answers at that
+    size are not known.
+    """
+    answers = read_drawn_answers(backbone, size)
+    if answers is None:
+        return None
+    record = read_record(backbone)
+    nodes = lay_out(record["operations"], size)
+    _put_weights(nodes, draw_weights(backbone, record))
+    _pool(nodes)
+    return RecordedModel(nodes, answers=answers)
+
+
+def _pool(nodes: list[Node]) -> None:
+    """Let the graph end in pooled features."""
+    pool = Operation("GlobalAveragePooling2D", "pooled", {})
+    end = nodes[-1].output
+    nodes.append(Node(pool, [end], Tensor((None, end.shape[-1]))))
 
 
 def lay_out(operations: Sequence[Sequence[Any]], size: int) -> list[Node]:
@@ -203,10 +232,10 @@ def _leading_to(nodes: list[Node], cut: str) -> list[Node]:
     return kept[::-1]
 
 
-def _put_weights(backbone: Backbone, record: Mapping[str, Any], nodes: list[Node]) -> None:
-    """Give the operations the weights of the backbone's file."""
+def _put_weights(nodes: list[Node], weights: Mapping[str, dict[str, Array]]) -> None:
+    """Give the operations their weights by layer and variable."""
     present = {node.operation.name: node.operation for node in nodes}
-    for layer, arrays in read_recorded_weights(backbone, record).items():
+    for layer, arrays in weights.items():
         if layer in present:
             present[layer].attributes.update(arrays)
 
