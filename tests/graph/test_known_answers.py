@@ -122,7 +122,8 @@ def test_a_converted_network_with_drawn_weights_answers_so(name: str, tmp_path: 
     """And one that computes less precisely does not: such a fault would be seen."""
     backbone = BACKBONES[name]
     graph = drawn_prefix(backbone, size=backbone.default_size)
-    assert graph is not None and graph.answers is not None
+    assert graph is not None
+    assert graph.answers is not None
     write_onnx(graph, tmp_path / "drawn.onnx")
     difference = {}
     for quick in {False, has_bfloat16()}:
@@ -142,6 +143,7 @@ def test_every_recorded_graph_can_be_written_with_nothing_but_its_record(
     graph = drawn_prefix(backbone, size=backbone.default_size)
     assert graph is not None
     write_onnx(graph, tmp_path / "drawn.onnx")
-    assert graph.answers is not None and np.isfinite(graph.answers).all()
+    assert graph.answers is not None
+    assert np.isfinite(graph.answers).all()
     first, second = graph.answers
     assert np.abs(first - second).max() > 5 * TOLERANCE * np.abs(first).max()  # of two photos
