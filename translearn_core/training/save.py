@@ -93,8 +93,8 @@ def save_model(
 
     Where Keras has confirmed what the features come from, the file is written and read without building
     the network; should what was read not answer as measured, Keras does both. Keras' answers are known
-    for the usual weights at the usual sizes; for others the first run with a backbone at one image size
-    has Keras do both, and hold what the features came from against Keras as well.
+    at the usual sizes; at others the first run with a backbone has Keras do both, and hold what the
+    features came from against Keras as well.
     """
     learned = data.photos[data.split == "train"]
     plan.run.write_labels(
