@@ -96,10 +96,10 @@ def _engine_file(bench: Bench, size: int, weights: Mapping[str, str]) -> Path:
         code = (
             "import sys; from pathlib import Path\n"
             "from translearn_core import backbones\n"
-            "from translearn_core.graph import assembly, build, engine, walk\n"
+            "from translearn_core.graph import assembly, build, convert, walk\n"
             f"network = build.build_backbone(backbones.get_backbone({BACKBONE!r}), size={size})\n"
             "prefix, _ = assembly.split_at(network, walk.cut_points(network)[-1])\n"
-            "engine.convert_to_openvino(prefix, Path(sys.argv[1]))\n"
+            "convert.convert_to_openvino(prefix, Path(sys.argv[1]))\n"
         )
         measure(python("-c", code, str(target)), environment=weights)
     return target

@@ -3,7 +3,7 @@
 Owns: the measurements, the table and the exit code of `scripts/gpu_check`. Each device is measured
 in a process of its own, the processor with the GPUs hidden, by the code that trains: the engine of
 the pass, the fit loop, the saved model.
-Leaves to others: choosing a device (`graph/engine.py`), setting up (`scripts/gpu_check`).
+Leaves to others: choosing a device (`graph/device.py`), setting up (`scripts/gpu_check`).
 
 Photos are noise from a fixed seed: speed does not depend on what is on them.
 """
@@ -86,9 +86,12 @@ def measure(
     began = time.monotonic()
     from translearn_core.backbones import get_backbone
     from translearn_core.backbones.freezing import freeze_choice
-    from translearn_core.graph import engine, gpus
+    from translearn_core.graph import gpus
+    from translearn_core.graph.device import prepare_device
+    from translearn_core.graph.engine import run_engine, run_keras
+    from translearn_core.graph.kept_engines import open_prefix_engine
 
-    device = engine.prepare_device()
+    device = prepare_device()
     import keras
 
     from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
@@ -111,12 +114,10 @@ def measure(
 
     cut = freeze_choice(row, "all").cut_layer
     with tempfile.TemporaryDirectory() as folder:
-        opened = engine.open_prefix_engine(
-            Path(folder) / "net.xml", lambda: split_at(network, cut)[0]
-        )
-        engine.run_engine(opened, pixels)  # what is done once is done now
+        opened = open_prefix_engine(Path(folder) / "net.xml", lambda: split_at(network, cut)[0])
+        run_engine(opened, pixels)  # what is done once is done now
         start = time.monotonic()
-        engine.run_engine(opened, pixels)
+        run_engine(opened, pixels)
         figures["pass_per_s"] = photos / (time.monotonic() - start)
         keep()
 
@@ -131,7 +132,7 @@ def measure(
         loaded = load_model(Path(folder) / "model.keras")
         if {layer.compute_dtype for layer in loaded.layers[1:]} != {"float32"}:
             raise SystemExit("The saved model is not in float32.")
-        saved = engine.run_keras(loaded, pixels[:COMPARED])
+        saved = run_keras(loaded, pixels[:COMPARED])
         np.savez(answers, own=own, saved=saved)
 
     for name, freeze in fits.items():

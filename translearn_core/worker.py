@@ -23,6 +23,7 @@ from translearn_core.concurrency import PRIORITY_ATTEMPTS, end_process, lower_pr
 from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
 from translearn_core.graph.gpus import count_gpus
+from translearn_core.graph.libraries import import_keras
 from translearn_core.i18n import language
 from translearn_core.jobs import launch, warm_worker
 from translearn_core.jobs.background import Work, run_job
@@ -119,8 +120,6 @@ def _tidy_export(job: Job) -> None:
 
 def _import_training() -> Callable[[], None]:
     """Import all that training needs: seconds, and 300 MB. Returns what rehearses it."""
-    from translearn_core.graph.engine import import_keras
-
     import_keras()
     from translearn_core.fitting import fit
     from translearn_core.training import train

@@ -242,7 +242,8 @@ def test_an_engine_that_cannot_open_is_told(tmp_path: Path, colour_photos: Path)
 def test_openvino_agrees_with_keras_and_a_disagreement_is_refused(tmp_path: Path) -> None:
     import keras
 
-    from translearn_core.graph.engine import KerasEngine, OpenVINOEngine, open_prefix_engine
+    from translearn_core.graph.engine import KerasEngine, OpenVINOEngine
+    from translearn_core.graph.kept_engines import open_prefix_engine
 
     keras.utils.set_random_seed(1)
     photo = keras.Input((16, 16, 3))

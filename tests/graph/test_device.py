@@ -28,7 +28,8 @@ from translearn_core.fitting.subsets import Subset
 from translearn_core.graph import gpus
 from translearn_core.graph.assembly import build_head
 from translearn_core.graph.build import build_backbone
-from translearn_core.graph.engine import KerasEngine, prepare_device
+from translearn_core.graph.device import prepare_device
+from translearn_core.graph.engine import KerasEngine
 from translearn_core.graph.gpus import count_gpus, visible_gpus
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.graph.walk import replay

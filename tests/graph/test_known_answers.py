@@ -13,15 +13,12 @@ from translearn_core.backbones import BACKBONES
 from translearn_core.features.extractor import POOLED, FeatureExtractor
 from translearn_core.graph import known_answers, recorded
 from translearn_core.graph.description import ask_keras, ask_keras_drawn
-from translearn_core.graph.engine import (
+from translearn_core.graph.engine import OpenVINOEngine, has_bfloat16, probe_photos, run_engine
+from translearn_core.graph.kept_engines import (
     TOLERANCE,
-    OpenVINOEngine,
-    has_bfloat16,
     is_confirmed,
     kept_engine,
     open_prefix_engine,
-    probe_photos,
-    run_engine,
 )
 from translearn_core.graph.known_answers import (
     has_answers,

@@ -21,15 +21,12 @@ from translearn_core.backbones.weights import weights_path
 from translearn_core.features.extractor import POOLED, FeatureExtractor
 from translearn_core.graph.assembly import split_at
 from translearn_core.graph.build import build_backbone
-from translearn_core.graph.engine import (
-    KerasEngine,
-    OpenVINOEngine,
+from translearn_core.graph.engine import KerasEngine, OpenVINOEngine, run_engine, run_keras
+from translearn_core.graph.kept_engines import (
     confirm_engine,
     is_confirmed,
     kept_engine,
     open_prefix_engine,
-    run_engine,
-    run_keras,
 )
 from translearn_core.graph.walk import cut_points
 
@@ -124,9 +121,9 @@ def test_no_keras_is_imported_for_it(look: FeatureExtractor) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from translearn_core.backbones import get_backbone\n"
-        "from translearn_core.graph import engine, recorded\n"
+        "from translearn_core.graph import convert, recorded\n"
         "model = recorded.recorded_prefix(get_backbone('starter'), size=32, cut=None)\n"
-        "engine.convert_to_openvino(model, Path(sys.argv[1]))\n"
+        "convert.convert_to_openvino(model, Path(sys.argv[1]))\n"
         "assert not {'keras', 'tensorflow'} & set(sys.modules)"
     )
     target = look.engine_path(POOLED).parent / "alone.xml"
@@ -236,7 +233,7 @@ def test_what_was_not_used_for_long_goes_first(
         used = 1e9 if file.stem == path.stem else 2e9
         os.utime(file, (used, used))
     total = sum(file.stat().st_size for file in path.parent.iterdir())
-    monkeypatch.setattr("translearn_core.graph.engine.KEPT_BYTES", total + bytes_of_one // 2)
+    monkeypatch.setattr("translearn_core.graph.kept_engines.KEPT_BYTES", total + bytes_of_one // 2)
     _open(second)
     assert kept_engine(second.engine_path(POOLED)) == "agrees"
     assert not list(path.parent.glob(f"{path.stem}.*"))

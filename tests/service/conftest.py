@@ -14,7 +14,7 @@ from tests.support.service import Service, served
 from tests.support.trained import trained
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.export.verify import gather_photos
-from translearn_core.graph.engine import keep_one_output
+from translearn_core.graph.convert import keep_one_output
 from translearn_core.prediction.model_runner import head_path
 from translearn_core.prediction.predict import open_predictor
 from translearn_core.runs import Run

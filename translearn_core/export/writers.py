@@ -29,7 +29,8 @@ from translearn_core.export import teachable
 from translearn_core.export.multi_head import merge
 from translearn_core.export.one_file import write_page
 from translearn_core.export.page_words import page_script
-from translearn_core.graph.engine import answer_batch, convert_to_openvino, keep_one_output
+from translearn_core.graph.convert import convert_to_openvino, keep_one_output
+from translearn_core.graph.engine import answer_batch
 from translearn_core.graph.onnx_writer import write_onnx as write_onnx_graph
 from translearn_core.runs import Run
 from translearn_core.runs.model_files import COPY, altered_files

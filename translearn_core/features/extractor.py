@@ -36,14 +36,9 @@ from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTabl
 from translearn_core.features.extract import SHARD_PHOTOS, Output, ShardFacts
 from translearn_core.features.node_pass import run_pass
 from translearn_core.features.weight_change import WeightChange
-from translearn_core.graph.engine import (
-    Engine,
-    KerasEngine,
-    bfloat16_pays,
-    conversion_versions,
-    import_keras,
-    open_prefix_engine,
-)
+from translearn_core.graph.engine import Engine, KerasEngine, bfloat16_pays
+from translearn_core.graph.kept_engines import conversion_versions, open_prefix_engine
+from translearn_core.graph.libraries import import_keras
 from translearn_core.graph.recorded import has_record, recorded_prefix
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.remote import PhotoFiles

@@ -18,12 +18,9 @@ from translearn_core.features import costs
 from translearn_core.features.cache import cache_folder
 from translearn_core.graph.assembly import set_trainable, split_at
 from translearn_core.graph.build import build_backbone
-from translearn_core.graph.engine import (
-    ENGINE_BATCH,
-    open_prefix_engine,
-    prepare_device,
-    run_engine,
-)
+from translearn_core.graph.device import prepare_device
+from translearn_core.graph.engine import ENGINE_BATCH, run_engine
+from translearn_core.graph.kept_engines import open_prefix_engine
 from translearn_core.graph.walk import cut_points
 
 logger = logging.getLogger(__name__)

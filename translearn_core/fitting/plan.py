@@ -17,8 +17,9 @@ from translearn_core.datasets import Dataset
 from translearn_core.datasets.aspect_ratios import FitChoice
 from translearn_core.features.extractor import POOLED, FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
-from translearn_core.graph.engine import is_confirmed, kept_engine, prepare_device
+from translearn_core.graph.device import prepare_device
 from translearn_core.graph.gpus import count_gpus
+from translearn_core.graph.kept_engines import is_confirmed, kept_engine
 from translearn_core.graph.keras_file import can_be_written
 from translearn_core.graph.known_answers import has_answers
 from translearn_core.imaging.augment import AugmentationPolicy

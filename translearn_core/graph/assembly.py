@@ -13,7 +13,7 @@ import keras
 
 from translearn_core.errors import SettingsError
 from translearn_core.graph.build import INPUT
-from translearn_core.graph.engine import apply_precision
+from translearn_core.graph.device import apply_precision
 from translearn_core.graph.walk import cut_points, is_pixels, replay, walk_graph
 from translearn_core.i18n import _
 from translearn_core.run_settings import Settings

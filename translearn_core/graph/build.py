@@ -15,7 +15,7 @@ import keras
 from translearn_core.backbones import Backbone, image_size_for, pixel_scaling
 from translearn_core.backbones.weights import check_weights, weights_path, weights_status
 from translearn_core.errors import WeightsError
-from translearn_core.graph.engine import apply_precision
+from translearn_core.graph.device import apply_precision
 from translearn_core.graph.walk import PIXELS, automatic_stem, replay
 from translearn_core.i18n import _
 from translearn_core.run_settings import Settings

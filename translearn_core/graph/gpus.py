@@ -1,7 +1,7 @@
 """Which GPUs this process may train on.
 
 Owns: counting them without TensorFlow or NumPy: a job that waits for its turn asks.
-Leaves to others: what TensorFlow does with them (`engine.py`).
+Leaves to others: what TensorFlow does with them (`device.py`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns: writing the file that Keras would write, and reading it back as a graph that can be converted.
 Leaves to others: recorded graphs (`recorded.py`), recording how Keras describes them (`description.py`),
-the same through Keras (`saving.py`), converting (`engine.py`).
+the same through Keras (`saving.py`), converting (`convert.py`).
 
 A file is a zip of `config.json` (the layers, their settings and what each reads), `metadata.json` and
 `model.weights.h5` (`layers/<group>_<number>/vars/<number>`). What Keras says of a layer beside what the

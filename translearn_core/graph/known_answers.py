@@ -2,7 +2,7 @@
 every machine.
 
 Owns: `data/answers.npz`, and for which weights and sizes of photos there are answers.
-Leaves to others: the photos, comparing the answers with those of a converted graph (`engine.py`), asking Keras
+Leaves to others: the photos, comparing the answers with those of a converted graph (`kept_engines.py`), asking Keras
 (`scripts/make_blocks`; a test asks it again), the weights that are drawn (`drawn_weights.py`).
 
 An array of the file is pooled features `(2, d) float32`, named `<backbone>/<side in pixels>/<weights>`. The

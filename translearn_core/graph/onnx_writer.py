@@ -1,7 +1,7 @@
 """Writes a Keras model as an ONNX graph.
 
 Owns: the ONNX nodes of each layer of our backbones and heads.
-Leaves to others: the comparison of its outputs with the model (`engine.py`, `export/verify.py`),
+Leaves to others: the comparison of its outputs with the model (`convert.py`, `export/verify.py`),
 running it.
 
 Converters were measured: tf2onnx 1.17 takes 20 to 70 s for the larger backbones, leaves 102

@@ -4,7 +4,7 @@ Owns: reading `data/graphs/<backbone>.json`, the sizes that its operations have 
 certain side, and putting a file's weights in. What comes out looks to `onnx_writer.py` like a Keras
 model. The pass over the photos starts seconds earlier with it.
 Leaves to others: recording (`description.py`; `scripts/make_blocks` writes the files, and a test holds
-them against the live graphs), files of weights (`backbones/weights.py`), converting (`engine.py`).
+them against the live graphs), files of weights (`backbones/weights.py`), converting (`convert.py`).
 
 A file holds `operations`, in an order in which each comes after those that it reads, each as
 `[kind, name, reads, attributes]`: the class of Keras, the name, positions of operations (numbers in

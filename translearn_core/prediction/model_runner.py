@@ -2,7 +2,7 @@
 
 Owns: running a whole model with its pooled features and last feature maps as further outputs, and
 reading the head's weights.
-Leaves to others: preparing a graph (`graph/engine.py`), the use of features (`evaluation/ood.py`,
+Leaves to others: preparing a graph (`graph/kept_engines.py`), the use of features (`evaluation/ood.py`,
 `explain.py`), the model of a run (`predict.py`).
 
 Every model of ours ends in global average pooling and a head of dense layers (`graph/assembly.py`),
@@ -30,12 +30,9 @@ import numpy as np
 from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file
 from translearn_core.evaluation.dense_head import DenseHead, DenseLayer
-from translearn_core.graph.engine import (
-    ENGINE_BATCH,
-    convert_checked,
-    import_keras,
-    import_openvino,
-)
+from translearn_core.graph.convert import convert_checked
+from translearn_core.graph.engine import ENGINE_BATCH
+from translearn_core.graph.libraries import import_keras, import_openvino
 
 logger = logging.getLogger(__name__)
 

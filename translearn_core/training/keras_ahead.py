@@ -17,7 +17,7 @@ from typing import Any
 
 from translearn_core.concurrency import run_in_thread, wait_for
 from translearn_core.fitting.plan import Plan
-from translearn_core.graph.engine import import_keras
+from translearn_core.graph.libraries import import_keras
 
 logger = logging.getLogger(__name__)
 

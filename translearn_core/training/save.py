@@ -36,7 +36,8 @@ from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.formatting import percent
 from translearn_core.graph import keras_file
-from translearn_core.graph.engine import confirm_engine, run_keras
+from translearn_core.graph.engine import run_keras
+from translearn_core.graph.kept_engines import confirm_engine
 from translearn_core.i18n import _
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import Monitor

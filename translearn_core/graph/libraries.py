@@ -1,0 +1,66 @@
+"""Imports Keras and OpenVINO, without what they would look for or do beside.
+
+Owns: `import_keras`, `import_openvino`. Leaves to others: what is done with them.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from importlib.abc import MetaPathFinder
+from typing import Any
+
+
+def import_openvino() -> Any:
+    """OpenVINO's module, with its telemetry disabled."""
+    if "openvino" not in sys.modules:
+        # OpenVINO sends usage events unless its telemetry package is missing; it has a
+        # stub for that case.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+def import_keras() -> Any:
+    """Keras, without the libraries that it looks for and that nothing here uses it with.
+
+    Importing it takes seconds, a fifth of which go into scikit-learn and matplotlib, for wrappers
+    and plots of Keras' own. Other threads may import them meanwhile: they are missing in this one
+    only. Another fifth goes into looking for garbage among all the new objects, where there is
+    next to none, so that waits, and these objects are left out of later searches.
+    """
+    if "keras" in sys.modules:
+        import keras
+
+        return keras
+    hidden = _MissingHere({"matplotlib", "sklearn"})
+    sys.meta_path.insert(0, hidden)
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        import keras
+    finally:
+        sys.meta_path.remove(hidden)
+        gc.freeze()
+        if collects:
+            gc.enable()
+    return keras
+
+
+class _MissingHere(MetaPathFinder):
+    """Lets imports of some packages fail in the present thread, as if they were not installed."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+        self._thread = threading.get_ident()
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        """See `MetaPathFinder.find_spec`; finds nothing itself.
+
+        Raises:
+            ModuleNotFoundError: the package is to be missing.
+        """
+        if fullname in self._names and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{fullname} is not imported by Keras here", name=fullname)
