@@ -21,8 +21,8 @@ import secrets
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib.abc import MetaPathFinder
 from importlib.metadata import version
@@ -93,18 +93,27 @@ def import_keras() -> Any:
         import keras
 
         return keras
-    hidden = _MissingHere({"matplotlib", "sklearn"})
-    sys.meta_path.insert(0, hidden)
     collects = gc.isenabled()
     gc.disable()
     try:
-        import keras
+        with keras_alone():
+            import keras
     finally:
-        sys.meta_path.remove(hidden)
         gc.freeze()
         if collects:
             gc.enable()
     return keras
+
+
+@contextmanager
+def keras_alone() -> Iterator[None]:
+    """Within it, Keras finds no library that it has wrappers or plots for."""
+    hidden = _MissingHere({"matplotlib", "sklearn"})
+    sys.meta_path.insert(0, hidden)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(hidden)
 
 
 class _MissingHere(MetaPathFinder):
