@@ -27,10 +27,13 @@ from tests.support import session
 from tests.support.photos import SHARED, draw_photos
 from tests.support.small_backbone import small_in_the_table
 from translearn_core.backbones import Backbone
+from translearn_core.graph.libraries import keras_alone
 
 LEARNING_IN_BROWSER = {"test_camera", "test_class", "test_presses", "test_training"}
 """Files of browser tests that make up a group of their own; `browser` has the rest. About half of
 the time is that of these: each group has a server and a browser."""
+GARBAGE_AFTER = 5000
+"""So many new objects more than went make Python look for garbage; 700 are usual."""
 SLOW_S = 5
 """Expected processor seconds of a slow test of a group that is not in `SECONDS`."""
 SECONDS = {
@@ -128,13 +131,19 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """No garbage is looked for while modules are imported, nor among what they brought later."""
+    """No garbage is looked for while modules are imported, nor among what they brought later, and
+    less often then: to look through the graphs of a network took a thirtieth of the time of all tests.
+
+    Keras is imported as the app imports it.
+    """
     gc.disable()
     try:
-        return (yield)
+        with keras_alone():
+            return (yield)
     finally:
         gc.enable()
         gc.freeze()
+        gc.set_threshold(GARBAGE_AFTER, 10, 10)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -81,9 +81,10 @@ def _train_within(run: Run) -> bool:
 
 
 def _measure(job: Job, _monitor: Monitor) -> bool:
+    backbone = job.read_config(MeasureConfig).backbone  # before Keras is imported for nothing
     from translearn_core.features.speed_measurement import measure_speed
 
-    measure_speed(job.read_config(MeasureConfig).backbone)
+    measure_speed(backbone)
     return True
 
 

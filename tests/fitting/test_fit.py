@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from translearn_core import runs
 from translearn_core.errors import TrainingError
 from translearn_core.evaluation.calibration import as_logits, calibrated_loss
+from translearn_core.fitting import kept_heads
 from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.batches import Batches
 from translearn_core.fitting.fit import fit, fit_arrays, make_ready
@@ -21,6 +24,7 @@ from translearn_core.fitting.optimizer import FusedAdam, make_schedule
 from translearn_core.fitting.rates import rates_of
 from translearn_core.fitting.subsets import Subset
 from translearn_core.graph.assembly import build_head
+from translearn_core.graph.chance import set_seed
 from translearn_core.jobs.background import JobMonitor
 from translearn_core.monitor import SILENT
 from translearn_core.run_settings import Settings
@@ -107,34 +111,115 @@ def test_one_operation_a_variable_is_still_adam() -> None:
         np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_a_head_with_its_graphs_made_ahead_learns_as_a_new_one() -> None:
-    settings = Settings(hidden_units=6, batch_size=8)
-    rng = np.random.default_rng(0)
-    labels = np.arange(40) % 2
-    source = InMemory(rng.normal(labels[:, None], 1.0, (40, 5)).astype(np.float32))
+class Taught:
+    """A head that learned 30 points of two clouds, as it was before and after, with its own graphs."""
 
-    def rows(chosen: np.ndarray) -> Subset:
-        ones = np.ones(len(chosen), np.float32)
-        return Subset(source=source, rows=chosen, labels=labels[chosen], weights=ones)
+    def __init__(self, settings: Settings, *, ready: bool = False) -> None:
+        rng = np.random.default_rng(0)
+        labels = np.arange(40) % 2
+        source = InMemory(rng.normal(labels[:, None], 1.0, (40, 5)).astype(np.float32))
 
-    learned, graphs = [], []
-    for is_ready in (False, True):
+        def rows(chosen: np.ndarray) -> Subset:
+            ones = np.ones(len(chosen), np.float32)
+            return Subset(source=source, rows=chosen, labels=labels[chosen], weights=ones)
+
+        set_seed(3)
         head = build_head(5, 2, settings)
-        start = head.get_weights()
-        if is_ready:
+        self.start = head.get_weights()
+        if ready:
             make_ready(head, settings)
-            for before, now in zip(start, head.get_weights(), strict=True):
+            for before, now in zip(self.start, head.get_weights(), strict=True):
                 np.testing.assert_array_equal(now, before)
-        graph = getattr(head, "learn_arrays", None)
-        keras.utils.set_random_seed(3)
-        spec = FitSpec(settings=settings, phase="head", epochs=4)
-        fit(head, rows(np.arange(30)), rows(np.arange(30, 40)), spec, SILENT)
-        graphs.append(head.learn_arrays is graph)
-        learned.append(head.get_weights())
-        assert any((one != other).any() for one, other in zip(start, learned[-1], strict=True))
-    assert graphs == [False, True], "the graphs that were made are not the ones that it learned by"
-    for new, ready in zip(*learned, strict=True):
-        np.testing.assert_allclose(ready, new, rtol=1e-6, atol=1e-7)
+        self.made = getattr(head, "learn_arrays", None)
+        spec = FitSpec(settings=settings, phase="head", epochs=4, keep_last=True)
+        self.fitted = fit(head, rows(np.arange(30)), rows(np.arange(30, 40)), spec, SILENT)
+        self.graphs = getattr(head, "learn_arrays", None)
+        self.weights = head.get_weights()
+        self.chance = random.getstate()
+        fit(head, rows(np.arange(40)), rows(np.arange(0)), spec, SILENT)
+        self.weights_of_both = head.get_weights()
+        assert all(
+            (one != other).any() for one, other in zip(self.start, self.weights, strict=True)
+        )
+
+    def is_as(self, other: Taught) -> None:
+        """Nothing that came out differs, be it in the last digit."""
+        assert self.chance == other.chance
+        assert self.fitted.last is not None
+        assert other.fitted.last is not None
+        np.testing.assert_array_equal(self.fitted.last, other.fitted.last)
+        for one, two in (
+            (self.weights, other.weights),
+            (self.weights_of_both, other.weights_of_both),
+        ):
+            for mine, theirs in zip(one, two, strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_head_with_its_graphs_made_ahead_learns_as_a_new_one() -> None:
+    settings = Settings(hidden_units=6, batch_size=8, early_stopping=False)
+    new, ready = (
+        Taught(settings.model_copy(update={"hidden_units": 7})),
+        Taught(settings, ready=True),
+    )
+    assert new.made is None
+    assert ready.graphs is ready.made is not None, "it learned by other graphs than were made"
+    Taught(settings).is_as(ready)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"head": "linear"}, {"hidden_units": 9, "label_smoothing": 0.1}]
+)
+def test_a_head_that_learns_by_the_graphs_of_another_learns_as_by_its_own(
+    changes: dict[str, Any],
+) -> None:
+    settings = Settings(batch_size=8, dropout=0.4, learning_rate=0.02, **changes)
+    own = Taught(settings)
+    assert own.graphs is not None
+    for _again in range(2):  # a copy is made, then taken again after another seed and rate
+        borrows = Taught(settings)
+        assert borrows.graphs is None, "it was traced for itself"
+        borrows.is_as(own)
+        Taught(settings.model_copy(update={"seed": 9, "learning_rate": 0.3, "batch_size": 4}))
+
+
+def test_what_the_graphs_hang_on_is_told_apart() -> None:
+    settings = Settings(hidden_units=11, batch_size=8)
+    shapes = {
+        kept_heads.shape_of(build_head(5, classes, settings.model_copy(update=change)), smoothed)
+        for classes in (2, 3)
+        for change in ({}, {"hidden_units": 12}, {"dropout": 0.2}, {"head": "linear"})
+        for smoothed in (settings, settings.model_copy(update={"label_smoothing": 0.3}))
+    }
+    assert len(shapes) == 2 * 4 * 2
+    assert kept_heads.shape_of(small_model(), settings) is None
+    frozen = build_head(5, 2, settings)
+    frozen.get_layer("head_hidden").trainable = False
+    assert kept_heads.shape_of(frozen, settings) is None
+
+
+def test_only_a_few_heads_are_kept_and_none_that_failed() -> None:
+    heads = [build_head(5, 2, Settings(hidden_units=units)) for units in range(20, 26)]
+    shapes = [kept_heads.shape_of(head, Settings()) for head in heads]
+    for shape, head in zip(shapes, heads, strict=True):
+        assert shape is not None
+        assert not kept_heads.is_known(shape)
+        with kept_heads.borrowed(shape, head) as learner:
+            assert learner is not head
+    assert [kept_heads.has_one(shape) for shape in shapes if shape] == [False] * 2 + [True] * 4
+    last, head = shapes[-1], heads[-1]
+    assert last is not None
+    before = head.get_weights()
+
+    def fail(learner: keras.Model) -> None:
+        learner.set_weights([weight + 1 for weight in before])
+        raise MemoryError
+
+    with pytest.raises(MemoryError), kept_heads.borrowed(last, head) as learner:
+        fail(learner)
+    assert not kept_heads.has_one(last)
+    for one, other in zip(before, head.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_batches_of_unequal_size_are_learned_as_keras_learns_them() -> None:

@@ -23,6 +23,7 @@ import tensorflow as tf
 from translearn_core.arrays import Array, Floats
 from translearn_core.errors import TrainingError
 from translearn_core.evaluation.calibration import as_logits, calibrated_loss
+from translearn_core.fitting import kept_heads
 from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.batches import Batches
 from translearn_core.fitting.early_stopping import best_weights, tell_first_is_best
@@ -113,6 +114,22 @@ class _Fit:
 
     def run(self) -> Fitted:
         """Compile, fit and put the best weights back."""
+        settings = self._spec.settings
+        shape = kept_heads.shape_of(self._model, settings) if self._as_arrays else None
+        was_known = kept_heads.is_known(shape)
+        if shape is None or not was_known or self._has_graphs or self._pieces > 1:
+            return self._run()
+        with kept_heads.borrowed(shape, self._model) as self._model:
+            if hasattr(self._model, "learn_arrays"):
+                self._model.learned_with = settings
+            return self._run()
+
+    @property
+    def _has_graphs(self) -> bool:
+        """Whether the model was compiled for these settings before."""
+        return getattr(self._model, "learned_with", None) == self._spec.settings
+
+    def _run(self) -> Fitted:
         spec = self._spec
         self._compile()
         judge = self._judge_answers if spec.is_head else self._judge_batches
@@ -164,7 +181,7 @@ class _Fit:
         spec, settings = self._spec, self._spec.settings
         in_calls = spec.is_head
         steps = self._steps * spec.epochs
-        if self._as_arrays and getattr(self._model, "learned_with", None) == settings:
+        if self._as_arrays and self._has_graphs:
             restart(self._model.optimizer)
             return
         accumulated = self._pieces if self._pieces > 1 else None
@@ -431,7 +448,17 @@ class _TrainingSteps:
 
 def make_ready(model: Any, settings: Settings) -> None:
     """Compile a new head as `fit` does where it takes rows from arrays, and make its graphs; it learns
-    nothing."""
+    nothing. Where others of its shape were fitted before, this is done for one that they share."""
+    shape = kept_heads.shape_of(model, settings)
+    if shape is None or not kept_heads.is_known(shape):
+        _make_graphs(model, settings)
+    elif not kept_heads.has_one(shape):
+        learner = kept_heads.copy_of(model)
+        _make_graphs(learner, settings)
+        kept_heads.keep(shape, learner)
+
+
+def _make_graphs(model: Any, settings: Settings) -> None:
     _compile_for_arrays(model, settings, settings.learning_rate)
     width, classes = int(model.input_shape[-1]), int(model.output_shape[-1])
     data = (

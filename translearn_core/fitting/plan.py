@@ -161,16 +161,15 @@ class Network:
     def parts(self) -> tuple[Any, Any]:
         """Frozen prefix (pixels in) and suffix (None when all is frozen)."""
         if self._parts is None:
-            import keras
-
             from translearn_core.graph.assembly import split_at
+            from translearn_core.graph.chance import set_seed
 
             plan = self._plan
             network = None if self._change else self._built
             if network is None:
                 look = replace(plan.extractor, change=self._change or plan.change)
                 network = look.build_network()
-            keras.utils.set_random_seed(plan.settings.seed)  # alike, built now or before
+            set_seed(plan.settings.seed)  # alike, built now or before
             self._parts = split_at(network, plan.freeze.cut_layer)
         return self._parts
 

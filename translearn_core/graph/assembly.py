@@ -13,6 +13,7 @@ import keras
 
 from translearn_core.errors import SettingsError
 from translearn_core.graph.build import INPUT
+from translearn_core.graph.chance import set_seed
 from translearn_core.graph.device import apply_precision
 from translearn_core.graph.walk import cut_points, is_pixels, replay, walk_graph
 from translearn_core.i18n import _
@@ -115,7 +116,7 @@ def build_head(features: int, classes: int, settings: Settings) -> keras.Model:
         before. The last layer is float32 under mixed precision as well.
     """
     apply_precision()
-    keras.utils.set_random_seed(settings.seed)
+    set_seed(settings.seed)
     inputs = keras.Input((features,), dtype="float32", name="features")
     x = keras.layers.Dropout(settings.dropout, name="head_dropout")(inputs)  # (n, features)
     if settings.head != "linear":

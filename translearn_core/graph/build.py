@@ -15,6 +15,7 @@ import keras
 from translearn_core.backbones import Backbone, image_size_for, pixel_scaling
 from translearn_core.backbones.weights import check_weights, weights_path, weights_status
 from translearn_core.errors import WeightsError
+from translearn_core.graph.chance import set_seed
 from translearn_core.graph.device import apply_precision
 from translearn_core.graph.walk import PIXELS, automatic_stem, replay
 from translearn_core.i18n import _
@@ -80,7 +81,7 @@ def call_builder(
     apply_precision()
     arguments = {**dict(backbone.arguments), "include_top": False, "input_shape": (size, size, 3)}
     if weights == "random":
-        keras.utils.set_random_seed(seed)
+        set_seed(seed)
         return builder(weights=None, **arguments)
     status = weights_status(backbone)
     if status.state != "ready":

@@ -8,6 +8,8 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from typing import Any
 
@@ -35,18 +37,27 @@ def import_keras() -> Any:
         import keras
 
         return keras
-    hidden = _MissingHere({"matplotlib", "sklearn"})
-    sys.meta_path.insert(0, hidden)
     collects = gc.isenabled()
     gc.disable()
     try:
-        import keras
+        with keras_alone():
+            import keras
     finally:
-        sys.meta_path.remove(hidden)
         gc.freeze()
         if collects:
             gc.enable()
     return keras
+
+
+@contextmanager
+def keras_alone() -> Iterator[None]:
+    """Within it, Keras finds no library that it has wrappers or plots for."""
+    hidden = _MissingHere({"matplotlib", "sklearn"})
+    sys.meta_path.insert(0, hidden)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(hidden)
 
 
 class _MissingHere(MetaPathFinder):

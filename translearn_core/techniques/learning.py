@@ -62,9 +62,9 @@ class LearnedHead:
 
 def seed(plan: Plan) -> None:
     """Let everything that is drawn by chance begin as the seed of the run says."""
-    import keras
+    from translearn_core.graph.chance import set_seed
 
-    keras.utils.set_random_seed(plan.settings.seed)
+    set_seed(plan.settings.seed)
 
 
 def learn_head(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import entropy
+from scipy.special import entr
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
@@ -147,7 +147,7 @@ def diversity(answers: Array) -> float:
     shares in units of the largest that so many answers can have, from 0 (one class) to 1."""
     photos, classes = answers.shape
     shares = np.bincount(answers.argmax(axis=1), minlength=classes) / photos
-    return float(entropy(shares) / np.log(min(photos, classes))) if photos > 1 else 0.0
+    return float(entr(shares).sum() / np.log(min(photos, classes))) if photos > 1 else 0.0
 
 
 def judge_alignment(
