@@ -151,7 +151,7 @@ def test_a_class_from_its_start_to_its_end(
 
     bob.goto(demo)  # her address, with the name of her data set in it
     expect(bob.get_by_role("heading", name="Teach your computer")).to_be_visible()
-    bob.evaluate(GO, "/work")
+    bob.goto("/work")
     expect(bob.get_by_role("heading", name="No photos yet", exact=True)).to_be_visible()
     bob.goto("/teacher")
     expect(bob.get_by_text("for the teacher of a class alone")).to_be_visible()
