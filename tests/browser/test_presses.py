@@ -6,6 +6,7 @@ counted in `test_camera.py`.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,9 @@ def _open_tab(page: Any, name: str) -> None:
     page.keyboard.press("ArrowRight")
     expect(wanted).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("[?&]tab="))
+    expect(page.locator(AT_REST)).to_be_attached()
+    expect(wanted).to_be_focused()  # the page has been drawn anew since
 
 
 def test_an_answered_photo_is_a_few_presses_away(
