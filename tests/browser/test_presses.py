@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.browser import axe
+from tests.browser.conftest import GO
 from tests.support.photos import draw_photos
 from translearn_core import jobs, runs
 
@@ -110,7 +111,7 @@ def test_an_answered_photo_is_a_few_presses_away(
 
     draw_photos(tmp_path / "colours", per_class=4, seed=1)
     archive = shutil.make_archive(str(tmp_path / "colours"), "zip", tmp_path / "colours")
-    page.goto("/")
+    page.evaluate(GO, "/")
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(archive)
     expect(page.locator(".st-key-train button")).to_be_enabled(timeout=PATIENCE_MS)
     assert presses - opened + FILE_DIALOG <= MOST_WITH_ZIP
