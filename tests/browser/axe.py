@@ -19,7 +19,7 @@ in which its successor is made."""
 
 def faults(page: Any, *rules: str, within: str = "") -> list[str]:
     """What axe-core finds, by its default rules or only by some, on the page or in one part of it."""
-    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    options: dict[str, Any] = {"resultTypes": ["violations"], "selectors": False}
     if rules:
         options["runOnly"] = list(rules)
     from axe_playwright_python.base import AXE_SCRIPT  # needs Playwright
@@ -38,20 +38,16 @@ def faults(page: Any, *rules: str, within: str = "") -> list[str]:
     ]
 
 
-def faults_in_both(page: Any, *, within: str = "", back: bool = True) -> list[str]:
+def faults_in_both(page: Any, *, within: str = "") -> list[str]:
     """The faults of a page as it is, light or dark, and those of contrast in the other.
 
-    Args:
-        back: whether it is as before then; to draw a page in other colours takes as long as to judge it.
+    It stays so: to draw a page in other colours takes as long as to judge it.
     """
     first = page.evaluate(SCHEME)
     then = "light" if first == "dark" else "dark"
     found = [f"{first}: {fault}" for fault in faults(page, within=within)]
     _turn(page, then)
-    found += [f"{then}: {fault}" for fault in faults(page, "color-contrast", within=within)]
-    if back:
-        _turn(page, first)
-    return found
+    return found + [f"{then}: {fault}" for fault in faults(page, "color-contrast", within=within)]
 
 
 def _turn(page: Any, scheme: str) -> None:

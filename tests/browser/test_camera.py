@@ -24,8 +24,8 @@ SECONDS = 2.0
 FRAMES_PER_S = 10
 MOST_PRESSES = 8
 LEAST_RIGHT = 0.95
-ANSWERS = 40
-"""Live answers that are judged for each class."""
+ANSWERS = 20
+"""Live answers that are judged for each class: as many as a film has pictures."""
 PATIENCE_MS = 180_000
 POLL_MS = 100
 """Between two looks: one in every frame would have the browser draw all of them."""

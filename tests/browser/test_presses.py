@@ -6,6 +6,7 @@ counted in `test_camera.py`.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.browser import axe
+from tests.browser.conftest import GO
 from tests.support.photos import draw_photos
 from translearn_core import jobs, runs
 
@@ -59,6 +61,9 @@ def _open_tab(page: Any, name: str) -> None:
     page.keyboard.press("ArrowRight")
     expect(wanted).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("[?&]tab="))
+    expect(page.locator(AT_REST)).to_be_attached()
+    expect(wanted).to_be_focused()  # the page has been drawn anew since
 
 
 def test_an_answered_photo_is_a_few_presses_away(
@@ -106,7 +111,7 @@ def test_an_answered_photo_is_a_few_presses_away(
 
     draw_photos(tmp_path / "colours", per_class=4, seed=1)
     archive = shutil.make_archive(str(tmp_path / "colours"), "zip", tmp_path / "colours")
-    page.goto("/")
+    page.evaluate(GO, "/")
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(archive)
     expect(page.locator(".st-key-train button")).to_be_enabled(timeout=PATIENCE_MS)
     assert presses - opened + FILE_DIALOG <= MOST_WITH_ZIP

@@ -92,8 +92,10 @@ def test_runs_of_four_people_end_on_three_nodes_in_fair_turns(shared: Path, node
     names = {run.state.node.partition(" (")[0] for run in made}
     assert names <= {"alpha", "beta", "gamma"}
     assert len(names) > 1
-    view = placer.read_view()
-    assert not view.problem
+    assert nodes_that_work() == ["alpha", "beta", "gamma"], (
+        "what is left when nothing places any more"
+    )
+    assert not placer.read_view().problem
 
 
 def test_a_search_has_the_help_of_machines_that_nobody_waits_for(

@@ -10,13 +10,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def open_app(page: str = "", **query: str) -> AppTest:
-    """The app after its first run, on a page."""
+    """The app after its first run: on a page, if one is named, as who opens its address."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = value
-    app.run()
     if page:
-        app.switch_page(f"pages/{page}.py").run()
+        app.switch_page(f"pages/{page}.py")
+    app.run()
+    known = app._registered_pages
+    assert not page or app._page_hash in known, "without such a page, the first one answers"
     return app
 
 

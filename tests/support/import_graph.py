@@ -20,6 +20,7 @@ PACKAGES = ("translearn_core", "translearn_ui", "pages")
 BRINGS = {
     "cleanlab": ("pandas", "scipy", "sklearn"),
     "h5py": ("numpy",),
+    "httpx": ("rich",),
     "keras": ("h5py", "numpy", "tensorflow"),
     "onnx": ("numpy",),
     "onnxruntime": ("numpy",),
@@ -28,11 +29,11 @@ BRINGS = {
     "optuna": ("numpy",),
     "pandas": ("numpy", "pyarrow"),
     "pi_heif": ("PIL",),
-    "plotly": ("numpy",),
     "pyarrow": ("numpy",),
+    "s3fs": ("fsspec", "httpx"),
     "scipy": ("numpy",),
     "sklearn": ("pandas", "scipy", "threadpoolctl"),
-    "streamlit": ("PIL",),
+    "streamlit": ("PIL", "plotly"),
     "tensorflow": ("h5py", "keras", "numpy"),
 }
 """What heavy libraries import of others."""

@@ -8,7 +8,7 @@ from translearn_core.config import home
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import background_tasks
-from translearn_ui.shell import frame, sort_next
+from translearn_ui.shell import frame, sort_way
 
 UPLOAD = "upload"
 """In the URL: the folder of an upload that is being read or waits for an answer."""
@@ -102,7 +102,7 @@ def end(task: background_tasks.Task) -> None:
             )
             st.toast(text.format(n=n), icon=":material/filter_alt:")
         if not len(task.result.photos) and len(datasets.read_unsorted(task.result)):
-            sort_next.end_camera()
+            sort_way.end_camera()
             frame.go("sort")
         st.rerun()  # the links of the head line take the data set along
     elif task.result is not None:

@@ -20,7 +20,7 @@ from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES, Run, run_caveats
 from translearn_core.runs.annotations import read_notes
-from translearn_ui.shell import sort_next, tab_state
+from translearn_ui.shell import tab_state
 from translearn_ui.shell.pages import PAGES, PageName, PageRow, path_of
 from translearn_ui.shell.text import plain
 
@@ -159,6 +159,8 @@ def _next(here: PageName, dataset: Dataset | None, run: Run | None) -> Step | No
         return None if here == "photos" else Step("photos", _("Choose photos"))
     if here in ("work", "compare", "share") and has_model:
         return Step("try_it", _("Try it"))
+    from translearn_ui.shell import sort_next  # brings pandas in, as the photos do
+
     if sort_next.is_next(dataset):
         return Step("sort", _("Sort photos"), anew=True)
     return Step("train", _("Train"), enabled=_is_ready(dataset), anew=True)

@@ -28,7 +28,7 @@ from translearn_core import __version__
 from translearn_core.config import home
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
-from translearn_ui.shell import bar, language_choice, signed_in, sort_next, start, tab_state, theme
+from translearn_ui.shell import bar, language_choice, left_pages, signed_in, start, tab_state, theme
 from translearn_ui.shell.pages import PAGES as PAGES
 from translearn_ui.shell.pages import PageName as PageName
 from translearn_ui.shell.pages import PageRow, path_of
@@ -127,6 +127,8 @@ def page(name: PageName) -> DeltaGenerator:
             tab_state.open_run(run)
         with errors_shown():
             if wanted.page == "sort" and dataset is not None:
+                from translearn_ui.shell import sort_next  # brings pandas in
+
                 sort_next.take(dataset)
             go(wanted.page)
     for text in tab_state.notices(name):
@@ -168,6 +170,7 @@ def tab_title(text: str) -> None:
 
 def go(name: PageName, **query: str) -> NoReturn:
     """Go to a page and take the current data set and run along, and what that page is told more."""
+    left_pages.leave()
     st.switch_page(path_of(name), query_params=tab_state.kept() | query)
 
 

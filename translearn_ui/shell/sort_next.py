@@ -2,24 +2,21 @@
 
 Owns: putting them among the unsorted ones on the way there, and what was put so, which the page that
 sorts shows with its undo; or asking that page for a copy. Leaves to others: which photos these are
-(`datasets/to_sort.py`), the line that offers it and the copy (`components/sort_offer.py`).
+(`datasets/to_sort.py`), the line that offers it and the copy (`components/sort_offer.py`). Brings pandas in:
+what a page without photos needs of the way there is in `sort_way.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
+from translearn_core import datasets
+from translearn_core.datasets import Dataset, Taken
 from translearn_core.errors import SourceError
-
-if TYPE_CHECKING:
-    from translearn_core.datasets import Dataset, Taken
+from translearn_ui.shell import sort_way
 
 _TAKEN = "sort_next_taken"
 _TO_COPY = "sort_next_copy"
-WAY = "sort_way"
-"""Of the session: from where photos come in on the page that sorts (`sorting/bring_in.py`)."""
 
 
 def take(dataset: Dataset) -> None:
@@ -29,20 +26,13 @@ def take(dataset: Dataset) -> None:
     Raises:
         SourceError, StorageError: nothing was changed.
     """
-    from translearn_core import datasets
-
-    end_camera()
+    sort_way.end_camera()
     if datasets.is_copied_to_sort(dataset):
         st.session_state[_TO_COPY] = dataset.id
         return
     taken = datasets.take_to_sort(dataset)
     if taken is not None:
         st.session_state[_TAKEN] = taken
-
-
-def end_camera() -> None:
-    """Show photos to sort on the page that sorts, not its camera."""
-    st.session_state[WAY] = "files"
 
 
 def is_copy_wanted(dataset: Dataset) -> bool:
@@ -52,16 +42,12 @@ def is_copy_wanted(dataset: Dataset) -> bool:
 
 def taken_from(dataset: Dataset) -> Taken | None:
     """What this session put among the unsorted photos last, as long as it can be put back."""
-    from translearn_core import datasets
-
     taken: Taken | None = st.session_state.get(_TAKEN)
     return taken if taken is not None and datasets.can_put_back(dataset, taken) else None
 
 
 def put_back(dataset: Dataset) -> None:
     """Undo `take`."""
-    from translearn_core import datasets
-
     taken = st.session_state.pop(_TAKEN, None)
     if taken is not None:
         datasets.put_back(dataset, taken)
@@ -69,8 +55,6 @@ def put_back(dataset: Dataset) -> None:
 
 def is_next(dataset: Dataset) -> bool:
     """Whether sorting comes before training."""
-    from translearn_core import datasets
-
     try:
         found = datasets.find_to_sort(dataset)
     except SourceError:

@@ -18,7 +18,7 @@ from translearn_core.i18n import _, ngettext
 from translearn_core.sorting.session import has_decisions
 from translearn_ui.camera import panel
 from translearn_ui.components import background_tasks, import_task, sort_offer, uploads
-from translearn_ui.shell import frame, sort_next
+from translearn_ui.shell import frame, sort_way
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -60,7 +60,7 @@ def show(dataset: Dataset | None) -> None:
 
 def is_recording() -> bool:
     """Whether photos come from the camera now, so that this stays on the page."""
-    return bool(st.session_state.get(sort_next.WAY) == "camera")
+    return bool(st.session_state.get(sort_way.WAY) == "camera")
 
 
 def show_boxes(dataset: Dataset | None) -> None:
@@ -76,7 +76,7 @@ def show_boxes(dataset: Dataset | None) -> None:
         }[name],
         default="files",
         required=True,
-        key=sort_next.WAY,
+        key=sort_way.WAY,
         persist_state="session",
         label_visibility="collapsed",
     )
@@ -114,7 +114,7 @@ def _show_camera(dataset: Dataset | None) -> None:
         icon=":material/arrow_forward:",
         icon_position="right",
         disabled=not n,
-        on_click=sort_next.end_camera,
+        on_click=sort_way.end_camera,
     ):
         st.rerun()
 

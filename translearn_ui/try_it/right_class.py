@@ -19,7 +19,7 @@ from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.positions import without_position
 from translearn_core.runs import Run
 from translearn_core.runs.provenance import are_among
-from translearn_ui.shell import frame, sort_next
+from translearn_ui.shell import frame, sort_way
 
 if TYPE_CHECKING:
     from translearn_core.datasets import Dataset
@@ -174,7 +174,7 @@ def _show_filed(dataset: Dataset, filed: dict[str, Any]) -> None:
         if name == UNSORTED:
             if st.button(_("Sort photos"), key="try_right_sort", icon=":material/filter_none:"):
                 frame.open_dataset(dataset)
-                sort_next.end_camera()
+                sort_way.end_camera()
                 frame.go("sort")
         elif st.button(_("Train again"), key="try_right_train", icon=":material/model_training:"):
             frame.open_dataset(dataset)
