@@ -100,7 +100,6 @@ def help_search(config: TrialsConfig, monitor: Monitor) -> bool:
     )
     with plan.limit_blas():
         _help(found, config.number)
-    monitor.check_stop()
     return True
 
 
@@ -115,3 +114,4 @@ def _help(found: Search, number: int) -> None:
     left_s = told["until"] - time.time()
     timed = monitor.until(time.monotonic() + left_s)
     try_settings(found, trials, timed, first=timed)
+    monitor.check_stop()
