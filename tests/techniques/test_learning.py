@@ -47,11 +47,12 @@ def data() -> TrainingData:
 
 
 class Counting(Monitor):
-    """Counts how often the linear half, in its thread, asks whether to stop."""
+    """Counts how often the linear half, in its thread, asks whether to stop, and holds it up there until
+    it is `released`."""
 
     def __init__(self) -> None:
-        self.asked = 0
-        self.begun = threading.Event()
+        self.asked = self.answered = 0
+        self.begun, self.released = threading.Event(), threading.Event()
         self.stopped = False
 
     @property
@@ -59,6 +60,8 @@ class Counting(Monitor):
         if threading.current_thread() is not threading.main_thread():
             self.asked += 1
             self.begun.set()
+            self.released.wait(0.1)
+            self.answered += 1
         return self.stopped
 
 
@@ -87,6 +90,8 @@ def test_the_linear_half_ends_with_the_hidden_one_that_it_is_learned_beside(
     with pytest.raises(ValueError, match="fails") if how == "raises" else nullcontext():
         learn_head(plan, TrainingSet.of(data), techniques, monitor)
     asked = monitor.asked
+    assert monitor.answered == asked, "it was waited for"
+    monitor.released.set()
     for thread in set(threading.enumerate()) - before:
         thread.join()
     assert monitor.asked == asked, "it went on"
