@@ -200,6 +200,7 @@ def _begin(
         return job, job.request_stop, (folder / "report.json").is_file
     run = _finished_run(dataset)
     row = formats.get_format(case.values["format"])
+    formats.zip_path(run, row).unlink(missing_ok=True)  # of an earlier case that was over before
     export_job.start(run, row)
     job = formats.job_of(run, row)
     return job, job.request_stop, lambda: formats.read(run, row) is not None

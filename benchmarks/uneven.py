@@ -94,12 +94,13 @@ def judge(
 ) -> tuple[float, float, str | None]:
     """Accuracy of plain answers and of those that `auto` learns, and why it left the run plain."""
     from translearn_core.techniques.bagged_answers import (
+        USUAL,
         answer_plainly,
         average_answers,
         draw_bags,
         neighbourhoods,
     )
-    from translearn_core.techniques.balanced_alignment import BalancedAlignment, Neighbourhood
+    from translearn_core.techniques.balanced_alignment import BalancedAlignment
     from translearn_core.techniques.when_to_adapt import judge_alignment, tell_apart
 
     names = sorted({photo.parent.name for photo in source})
@@ -118,15 +119,15 @@ def judge(
         target_groups=np.arange(len(truth)),
         seed=seed,
     )
-    plain, near = np.mean(each, axis=0), Neighbourhood.of(there[0])
-    verdict = judge_alignment(alignment, near, plain, told_apart=apart, seed=seed)
+    plain, near = np.mean(each, axis=0), neighbourhoods(there[0])
+    verdict = judge_alignment(alignment, near[USUAL], plain, told_apart=apart, seed=seed)
     before = float((each[0].argmax(axis=1) == truth).mean())
     if not verdict.helps:
         return before, before, verdict.left_plain
     plain_bags = answer_plainly(
         seen, labels, there, bags, classes=classes, penalty=penalty, temperature=temperature
     )
-    average = average_answers(neighbourhoods(there[0]), plain, plain_bags, alignment)
+    average = average_answers(near, plain, plain_bags, alignment)
     return before, float((average.argmax(axis=1) == truth).mean()), None
 
 

@@ -519,3 +519,18 @@ def test_imagenet_weights_are_loaded_from_keras_home(monkeypatch: pytest.MonkeyP
         weights = [*layer.trainable_weights, *layer.non_trainable_weights]
         for weight, array in zip(weights, arrays, strict=True):
             np.testing.assert_array_equal(np.array(weight), array, err_msg=weight.path)
+
+
+@pytest.mark.skipif(not SHARED_WEIGHTS.is_dir(), reason="../shared/weights is not here")
+def test_a_photo_is_answered_as_keras_own_network_with_imagenet_weights_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(SHARED_WEIGHTS))
+    own = keras.applications.MobileNetV2(
+        input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=str(weights_path(SMALL))
+    )
+    photo = _photos(64, count=1)
+    scaled = keras.applications.mobilenet_v2.preprocess_input(photo.copy())
+    expected = _run(own, scaled).mean(axis=(1, 2))
+    found = _run(build_backbone(SMALL, size=64), photo).mean(axis=(1, 2))
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())

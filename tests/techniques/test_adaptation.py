@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,22 +15,25 @@ from tests.support.clouds import WIDTH, accuracy, draw_clouds, training_data
 from tests.support.photos import draw_photos
 from translearn_core import datasets, runs
 from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
+from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation import linear_probe, predictions
 from translearn_core.fitting.plan import Plan, make_plan
+from translearn_core.graph.assembly import build_head
 from translearn_core.monitor import SILENT, Monitor
 from translearn_core.run_settings import make_settings
+from translearn_core.techniques import domains
 from translearn_core.techniques.adaptation import (
     Adaptation,
     Coral,
-    Domains,
     LabelPropagation,
     _left_plain,
     coral,
     surest,
 )
 from translearn_core.techniques.base import Techniques, TrainingSet
+from translearn_core.techniques.domains import Domains
 from translearn_core.techniques.extra_samples import UnlabelledSet
-from translearn_core.techniques.learning import learn_head
+from translearn_core.techniques.learning import LearnedHead, learn_head
 from translearn_core.techniques.when_to_adapt import AdaptationCheck
 
 NO_TEST = predictions.TestPredictions(
@@ -185,3 +190,113 @@ def test_a_run_left_plain_for_few_classes_says_so() -> None:
         expected_gain=0,
     )
     assert "falls into few classes" in _left_plain(verdict)
+
+
+CLASSES = 4
+
+
+def adapting(
+    plan: Plan,
+    *,
+    half: dict[str, float],
+    unseeing_half: dict[str, float],
+    flipped: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> TrainingSet:
+    """What is learned of a place that is stretched and shifted, where the plain head is a new one.
+
+    Args:
+        flipped: whether the validation photos have other labels.
+    """
+    features, labels = draw_clouds(40, classes=CLASSES, seed=1)
+    split = np.where(np.arange(len(labels)) % 4 == 0, "val", "train")
+    there = draw_clouds(20, classes=CLASSES, seed=2, noise=2.0)[0]  # their centres hang on all
+    there = (there * np.linspace(0.5, 2.0, WIDTH) + np.linspace(-9, 9, WIDTH)).astype(np.float32)
+    given = np.where(flipped & (split == "val"), (labels + 1) % CLASSES, labels)
+    frames = pd.DataFrame({"path": [f"{row}.jpg" for row in range(len(there))]})
+    frames["sha256"] = frames["path"]
+    photos = with_columns(frames, COLUMNS)
+    head = build_head(WIDTH, CLASSES, plan.settings.model_copy(update={"head": "linear"}))
+    technique = LabelPropagation(plan)
+    technique._before = LearnedHead(
+        head=head,
+        epochs=1,
+        val_accuracy=None,
+        validation=predictions.ValidationPredictions(
+            probs=np.empty((0, CLASSES)), labels=np.empty(0, np.int64)
+        ),
+        refitted=True,
+        linear_half=half,
+        unseeing=head,
+        unseeing_half=unseeing_half,
+    )
+    data = training_data(features, given, split)
+    both = Domains(
+        data=data,
+        others=UnlabelledSet(photos=photos, pooled=there, views=()),
+        rows=data.rows("train"),
+        stop=stop,
+    )
+    return technique.adapt(both, SILENT)
+
+
+def targets_of(training: TrainingSet) -> tuple[np.ndarray, np.ndarray]:
+    """What is learned of the photos of the new place, until validation photos have judged and then."""
+    assert training.joined is not None
+    first, then = training.data.targets, training.joined.targets
+    assert first is not None
+    assert then is not None
+    return first[-20 * CLASSES :], then[-20 * CLASSES :]
+
+
+def test_until_validation_photos_have_judged_nothing_that_learned_from_them_is_asked(
+    plan: Plan,
+) -> None:
+    usual, other = {"penalty": 0.1, "temperature": 1.0}, {"penalty": 0.3, "temperature": 2.5}
+    first, then = targets_of(adapting(plan, half=usual, unseeing_half=usual))
+    for changes in ({"half": other}, {"flipped": True}):
+        given: dict[str, Any] = {"half": usual, "unseeing_half": usual}
+        first_of_others, then_of_others = targets_of(adapting(plan, **given | changes))
+        np.testing.assert_array_equal(first_of_others, first)
+        assert np.abs(then_of_others - then).max() > 1e-4
+    changed, kept = targets_of(adapting(plan, half=usual, unseeing_half=other))
+    assert np.abs(changed - first).max() > 1e-4
+    np.testing.assert_array_equal(kept, then)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8, 0.999])
+def test_a_stop_ends_adaptation_wherever_it_is_asked_for(plan: Plan, share: float) -> None:
+    half = {"penalty": 0.1, "temperature": 1.0}
+    total = asked_before_the_end(plan, half, None)
+    assert total > 5_000, "in each round of each sample"
+    stop_at = int(share * total)
+    assert asked_before_the_end(plan, half, stop_at) == stop_at + 1
+
+
+def asked_before_the_end(plan: Plan, half: dict[str, float], stop_at: int | None) -> int:
+    """How often it is asked whether to stop, until that is so or to the end."""
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked - 1 == stop_at
+
+    with nullcontext() if stop_at is None else pytest.raises(StopRequestedError):
+        adapting(plan, half=half, unseeing_half=half, stop=stop)
+    return asked
+
+
+def test_of_a_large_place_as_many_photos_are_adapted_to_as_may_be(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(domains, "MOST_CELLS", 24)
+    rng = np.random.default_rng(0)
+    labels, split = np.arange(40) % 3, np.repeat(["train", "val"], 20)
+    data = training_data(rng.normal(size=(40, 640)), labels, split)
+    technique = LabelPropagation(plan)
+    assert technique.most_unlabelled() == max(24 // 3, domains.LEAST_OF_CLASS * 3)
+    monkeypatch.setattr(domains, "LEAST_OF_CLASS", 4)
+    technique.prepare(TrainingSet.of(data), SILENT)
+    assert len(technique._domains.others) == 12
+    assert Coral(plan).most_unlabelled() is None

@@ -13,12 +13,13 @@ from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation import linear_probe
 from translearn_core.techniques.adaptation import coral
 from translearn_core.techniques.bagged_answers import (
+    USUAL,
     answer_plainly,
     average_answers,
     draw_bags,
     neighbourhoods,
 )
-from translearn_core.techniques.balanced_alignment import BalancedAlignment, Neighbourhood
+from translearn_core.techniques.balanced_alignment import BalancedAlignment
 from translearn_core.techniques.when_to_adapt import (
     AdaptationCheck,
     judge_alignment,
@@ -67,7 +68,7 @@ def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.nd
     alignment = BalancedAlignment.fit(
         [source[0]], source[1], [features], classes=CLASSES, bags=bags
     )
-    near = Neighbourhood.of(features)
+    near = neighbourhoods(features)[USUAL]
     apart = tell_apart(
         source[0],
         features,
@@ -154,7 +155,7 @@ def test_one_label_for_all_is_no_agreement() -> None:
     target[:, 0] += 50
     alignment = BalancedAlignment.fit([source], labels, [target], classes=CLASSES)
     assert set(alignment.answer_plain().argmax(axis=1)) == {0}
-    plain, near = alignment.answer_plain(), Neighbourhood.of(target)
+    plain, near = alignment.answer_plain(), neighbourhoods(target)[USUAL]
     verdict = judge_alignment(alignment, near, plain, told_apart=1.0, seed=0)
     assert verdict.plain == 0.0
     assert verdict.aligned > 0.9

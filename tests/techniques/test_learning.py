@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +17,13 @@ from translearn_core.arrays import Array
 from translearn_core.evaluation.calibration import as_logits, fit_temperature
 from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.fit_spec import Fitted
 from translearn_core.fitting.head import answer_validation
 from translearn_core.fitting.linear import learn_linear
 from translearn_core.fitting.plan import Plan, make_plan
-from translearn_core.monitor import SILENT
+from translearn_core.monitor import SILENT, Monitor
 from translearn_core.run_settings import make_settings
-from translearn_core.techniques.base import Techniques, TrainingSet
+from translearn_core.techniques.base import Technique, Techniques, TrainingSet
 from translearn_core.techniques.learning import LearnedHead, learn_head, seed
 
 WIDTH = 640  # of the backbone `starter`
@@ -40,6 +44,88 @@ def data() -> TrainingData:
     features = rng.normal(0, 0.3, (60, WIDTH))
     features[np.arange(60), labels] += 9
     return training_data(features, labels, np.where(labels == 2, "val", "train"))
+
+
+class Counting(Monitor):
+    """Counts how often the linear half, in its thread, asks whether to stop, and holds it up there until
+    it is `released`."""
+
+    def __init__(self) -> None:
+        self.asked = self.answered = 0
+        self.begun, self.released = threading.Event(), threading.Event()
+        self.stopped = False
+
+    @property
+    def stop_requested(self) -> bool:
+        if threading.current_thread() is not threading.main_thread():
+            self.asked += 1
+            self.begun.set()
+            self.released.wait(0.1)
+            self.answered += 1
+        return self.stopped
+
+
+class Ending(Technique):
+    """Ends the hidden half while the linear one is learned."""
+
+    def __init__(self, plan: Plan, monitor: Counting, how: str) -> None:
+        super().__init__(plan)
+        self.monitor, self.how = monitor, how
+
+    def fit_head(self, head: Any, data: TrainingData, monitor: Monitor) -> Fitted | None:
+        assert self.monitor.begun.wait(60)
+        if self.how == "raises":
+            raise ValueError("a hidden half that fails")
+        self.monitor.stopped = self.how == "is stopped"
+        return Fitted(epochs=1)
+
+
+@pytest.mark.parametrize("how", ["raises", "is stopped", "is of its own way"])
+def test_the_linear_half_ends_with_the_hidden_one_that_it_is_learned_beside(
+    plan: Plan, data: TrainingData, how: str
+) -> None:
+    monitor = Counting()
+    techniques = Techniques(plan, (Ending(plan, monitor, how),))
+    before = set(threading.enumerate())
+    with pytest.raises(ValueError, match="fails") if how == "raises" else nullcontext():
+        learn_head(plan, TrainingSet.of(data), techniques, monitor)
+    asked = monitor.asked
+    assert monitor.answered == asked, "it was waited for"
+    monitor.released.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    assert monitor.asked == asked, "it went on"
+
+
+def test_the_linear_half_learned_beside_is_the_one_that_is_learned_afterwards(
+    plan: Plan, data: TrainingData
+) -> None:
+    half = learn_linear(plan, data, SILENT, with_validation=True)
+    learned = learn_head(plan, TrainingSet.of(data), Techniques(plan), SILENT)
+    kernel = learned.head.get_layer("head_hidden").get_weights()[0]
+    np.testing.assert_array_equal(kernel[:, 16:19], half.kernel)
+
+
+def test_labels_of_validation_photos_change_nothing_of_the_half_that_has_not_learned_from_them(
+    plan: Plan,
+) -> None:
+    rng = np.random.default_rng(4)
+    labels = np.tile([0, 1], 60)
+    features = rng.normal(0, 1, (120, WIDTH))
+    features[:, :20] += 0.5 * labels[:, None]
+    split = np.repeat(["train", "val"], 60)
+    plan = replace(plan, settings=plan.settings.model_copy(update={"epochs": 2}))
+    halves = []
+    for given in (labels, np.where(split == "val", 1 - labels, labels)):
+        training = TrainingSet.of(training_data(features, given, split))
+        learned = learn_head(plan, training, Techniques(plan), SILENT, keeps_unseeing=True)
+        halves.append((learned.linear_half, learned.unseeing_half))
+    (seeing, unseeing), (seeing_others, unseeing_others) = halves
+    assert unseeing is not None
+    assert unseeing_others is not None
+    for name in ("penalty", "temperature"):
+        assert unseeing[name] == unseeing_others[name]
+    assert seeing != seeing_others
 
 
 def named_right(head: object, data: TrainingData, label: int) -> float:

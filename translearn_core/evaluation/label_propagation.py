@@ -5,7 +5,8 @@ predictions, the kNN graph, and `propagate`.
 Leaves to others: whose features and predictions (`techniques/adaptation.py`,
 `techniques/self_training.py`).
 
-Arrays: features `(n, d) float32`, probabilities `(n, classes)`, class priors `(classes,)`.
+Arrays: features `(n, d) float32`, probabilities `(n, classes)`, class priors `(classes,)`. Probabilities
+in float32 stay so; others are float64.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from scipy import sparse
 
 from translearn_core.arrays import Array
 from translearn_core.errors import StopRequestedError
-from translearn_core.evaluation.calibration import softmax
+from translearn_core.evaluation.calibration import softmax_in_place
 
 NEIGHBOURS = 7
 ALPHA = 0.95
@@ -30,7 +31,8 @@ BALANCE_ROUNDS = 60
 CENTROID_ROUNDS = 10
 CENTROID_LOGIT = 20.0
 """Logit of a cosine similarity of 1 to the centroid of a class."""
-ROWS_AT_ONCE = 1024
+SIMILARITIES_AT_ONCE = 4_000_000
+"""Photos whose neighbours are looked for, times all: about 60 MB."""
 
 
 def _never() -> bool:
@@ -49,34 +51,54 @@ def balance_classes(probs: Array, priors: Array, *, strength: float) -> Array:
         priors: expected class frequencies, `(classes,)`, sum to 1.
         strength: in [0, 1].
     """
-    logits = np.log(np.asarray(probs, np.float64) + 1e-12)
+    odds = _floats(probs) + 1e-12  # a shift of the logits is a factor of these
     log_priors = np.log(np.maximum(priors, 1e-6))
-    shift = np.zeros(logits.shape[1])
+    shift = np.zeros(odds.shape[1])
     for _round in range(BALANCE_ROUNDS):
-        gap = log_priors - np.log(softmax(logits + shift).mean(axis=0) + 1e-9)
+        factors = np.exp(shift).astype(odds.dtype)
+        mean = factors * ((1 / (odds @ factors)) @ odds) / len(odds)
+        gap = log_priors - np.log(mean + 1e-9)
         shift += 0.5 * (strength * gap - (1 - strength) * shift)
-    return softmax(logits + shift)
+    odds *= np.exp(shift).astype(odds.dtype)
+    odds /= odds.sum(axis=1, keepdims=True)
+    return odds
+
+
+def _floats(probs: Array) -> Array:
+    return np.asarray(probs, np.float32 if probs.dtype == np.float32 else np.float64)
 
 
 def sharpen(probs: Array, *, power: float = 4.0) -> Array:
     """Probabilities raised to a power and renormalised."""
-    powers = np.asarray(probs, np.float64) ** power
+    powers = _floats(probs) ** power
     sharp: Array = powers / np.maximum(powers.sum(axis=1, keepdims=True), 1e-30)
     return sharp
 
 
-def fit_centroids(points: Array, probs: Array, priors: Array, *, strength: float) -> Array:
+def fit_centroids(
+    points: Array,
+    probs: Array,
+    priors: Array,
+    *,
+    strength: float,
+    stop: Callable[[], bool] = _never,
+) -> Array:
     """Probabilities by the nearest class centroid, from spherical k-means.
 
     Centroids are initialised by the given probabilities, as in SHOT (Liang, Hu & Feng 2020);
     `balance_classes` is applied in each round.
+
+    Raises:
+        StopRequestedError: `stop` returned True.
     """
     unit = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-9)
     for _round in range(CENTROID_ROUNDS):
+        if stop():
+            raise StopRequestedError
         centroids = sharpen(probs).T @ unit  # (classes, d)
         centroids /= np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), 1e-9)
         probs = balance_classes(
-            softmax(CENTROID_LOGIT * (unit @ centroids.T)), priors, strength=strength
+            softmax_in_place(CENTROID_LOGIT * (unit @ centroids.T)), priors, strength=strength
         )
     return probs
 
@@ -95,10 +117,11 @@ def knn_graph(
     n = len(unit)
     k = min(neighbours, n - 1)
     rows, columns, weights = [], [], []
-    for start in range(0, n, ROWS_AT_ONCE):
+    rows_at_once = max(1, SIMILARITIES_AT_ONCE // n)
+    for start in range(0, n, rows_at_once):
         if stop():
             raise StopRequestedError
-        cosine = unit[start : start + ROWS_AT_ONCE] @ unit.T
+        cosine = unit[start : start + rows_at_once] @ unit.T
         rows_here = np.arange(len(cosine))
         cosine[rows_here, start + rows_here] = -1.0
         nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
@@ -114,7 +137,9 @@ def knn_graph(
     return (scale @ graph @ scale).tocsr()
 
 
-def propagate(graph: Any, probs: Array, *, alpha: float = ALPHA) -> Array:
+def propagate(
+    graph: Any, probs: Array, *, alpha: float = ALPHA, stop: Callable[[], bool] = _never
+) -> Array:
     """Label propagation: probabilities are averaged with those of the neighbours for `ROUNDS`
     rounds.
 
@@ -123,11 +148,18 @@ def propagate(graph: Any, probs: Array, *, alpha: float = ALPHA) -> Array:
     Args:
         graph: of `knn_graph`.
         probs: `(n, classes)`; a row of zeros is a photo without any information.
+
+    Raises:
+        StopRequestedError: `stop` returned True.
     """
-    seeds = np.asarray(probs, np.float64)
-    result = seeds.copy()
+    seeds = _floats(probs)
+    steps, own = (alpha * graph).astype(seeds.dtype), (1 - alpha) * seeds
+    result = seeds
     for _round in range(ROUNDS):
-        result = alpha * (graph @ result) + (1 - alpha) * seeds
+        if stop():
+            raise StopRequestedError
+        result = steps @ result
+        result += own
     result = np.maximum(result, 1e-9)
     propagated: Array = result / result.sum(axis=1, keepdims=True)
     return propagated

@@ -125,7 +125,7 @@ def learn_linear(
         StopRequestedError: the monitor said so.
     """
     val = data.rows("val")
-    samples = _gather(plan, data.joined() if with_validation else data)
+    samples = _gather(plan, data.joined() if with_validation else data, monitor)
     if like is not None:
         weights = samples.solve_all(like.penalty, like.temperature, monitor)
         kernel, bias = _for_raw_features(samples.space, weights)
@@ -157,7 +157,7 @@ def _for_raw_features(space: PCASpace, weights: Array) -> tuple[Array, Array]:
     return kernel.astype(np.float32), bias.astype(np.float32)
 
 
-def _gather(plan: Plan, data: TrainingData) -> _Samples:
+def _gather(plan: Plan, data: TrainingData, monitor: Monitor) -> _Samples:
     """Training photos and their views, as many as may be."""
     part = subset_of(plan, data, "train", data.pooled, data.views_pooled)
     views = part.views if len(part) * (1 + len(part.views)) <= MOST_SAMPLES else ()
@@ -171,7 +171,11 @@ def _gather(plan: Plan, data: TrainingData) -> _Samples:
     answers = [part.answers(classes, view)[chosen] for view in range(1 + len(views))]
     smoothing = np.float32(plan.settings.label_smoothing)
     return _Samples(
-        space=PCASpace.fit(np.asarray(features, np.float32), power=SPREAD_POWER),
+        space=PCASpace.fit(
+            np.asarray(features, np.float32),
+            power=SPREAD_POWER,
+            stop=lambda: monitor.stop_requested,
+        ),
         rows=np.tile(rows, len(answers)),
         targets=np.concatenate(answers) * (1 - smoothing) + smoothing / np.float32(classes),
         weights=np.tile(part.weights[chosen], len(answers)),

@@ -7,11 +7,13 @@ Leaves to others: what a run looks at (`data.py`) and the doing (`training/train
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from translearn_core import datasets
+from translearn_core.concurrency import limit_blas
 from translearn_core.config import Configuration, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.aspect_ratios import FitChoice
@@ -73,6 +75,10 @@ class Plan(ResolvedSettings):
     def _epochs(self) -> tuple[int, int]:
         share = 0.5 if self.resists else 0.25
         return self.settings.split_epochs(fine_tunes=self.fine_tunes, share=share)
+
+    def limit_blas(self) -> AbstractContextManager[object]:
+        """What every training of this process stands in, see `concurrency.limit_blas`."""
+        return limit_blas(len(self.dataset.photos) * len(self.dataset.classes))
 
     def without_techniques(self) -> Plan:
         """The plain run that it is compared with."""

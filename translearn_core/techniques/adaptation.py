@@ -15,7 +15,7 @@ constants were chosen, and what that means for the figures: docs/experiments/dom
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +42,15 @@ from translearn_core.monitor import Monitor
 from translearn_core.runs.provenance import are_among, hashes_of
 from translearn_core.techniques.adabn import renormalise
 from translearn_core.techniques.bagged_answers import (
+    USUAL,
     answer_plainly,
     average_answers,
     draw_bags,
     neighbourhoods,
 )
-from translearn_core.techniques.balanced_alignment import BalancedAlignment, Neighbourhood
+from translearn_core.techniques.balanced_alignment import BaggedAnswers, BalancedAlignment
 from translearn_core.techniques.base import Technique, Techniques, TrainingSet
+from translearn_core.techniques.domains import MOST_UNLABELLED, Domains, most_photos
 from translearn_core.techniques.extra_samples import (
     UnlabelledSet,
     gather_unlabelled,
@@ -76,50 +78,6 @@ PSEUDO_ROUNDS = 5
 but a tenth."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Domains:
-    """Both domains: what the head may learn from (labelled), and the unlabelled photos.
-
-    `rows` are the labelled photos that are learned from.
-    """
-
-    data: TrainingData
-    others: UnlabelledSet
-    rows: Ints
-    stop: Callable[[], bool]
-
-    @property
-    def classes(self) -> int:
-        """How many."""
-        return len(self.data.classes)
-
-    @property
-    def labels(self) -> Ints:
-        """Of the labelled photos."""
-        return self.data.labels[self.rows]
-
-    @property
-    def priors(self) -> Array:
-        """How frequent each class is among the labelled photos."""
-        counts = np.bincount(self.labels, minlength=self.classes)
-        priors: Array = counts / counts.sum()
-        return priors
-
-    def joined(self) -> Domains:
-        """The same with the validation photos among those that are learned from."""
-        data = self.data.joined()
-        return replace(self, data=data, rows=data.rows("train"))
-
-    def source_views(self) -> list[Array]:
-        """Features of the labelled photos `(n, d)`, as they are and in each view."""
-        sources = (self.data.pooled, *self.data.views_pooled)
-        return [source.take(self.rows) for source in sources]
-
-    def target_views(self) -> list[Array]:
-        """Features of the unlabelled photos `(m, d)`, as they are and in each view."""
-        return [self.others.pooled, *self.others.views]
-
-
 class Adaptation(Technique):
     """What all methods share: both domains, a plain head to compare with, and the figures.
 
@@ -130,6 +88,10 @@ class Adaptation(Technique):
     """
 
     asks_unseeing = False
+
+    def most_unlabelled(self) -> int | None:
+        """How many unlabelled photos are looked at; None: all."""
+        return None
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """What the head learns from."""
@@ -151,7 +113,8 @@ class Adaptation(Technique):
         """
         monitor.stage("technique")
         named, data = self.plan.settings.adapt_to, training.data
-        others = gather_unlabelled(self.plan, named, monitor)
+        most = self.most_unlabelled()
+        others = gather_unlabelled(self.plan, named, monitor, most=most)
         if len(others) < FEWEST:
             raise SourceError(
                 _(
@@ -225,56 +188,53 @@ class LabelPropagation(Adaptation):
 
     asks_unseeing = True
 
+    def most_unlabelled(self) -> int | None:
+        """See `Adaptation.most_unlabelled`."""
+        return most_photos(len(self.plan.dataset.classes), MOST_UNLABELLED)
+
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`. Validation photos have no part in what judges by them."""
-        data, target = domains.data, domains.others.pooled
+        data, settings, stop = domains.data, self.plan.settings, domains.stop
         learns_all = learns_from_validation(self.plan, data)
-        every = domains.joined() if learns_all else domains
+        every = (domains.joined() if learns_all else domains).sampled(settings.seed)
         bags = self._draw_bags(every)
         alignment = _align(every, bags)
         plain = _mean_answers(self._before.head, domains.target_views())
+        near = neighbourhoods(domains.others.pooled, stop=stop)
         verdict = self._verdict = judge_alignment(
             alignment,
-            Neighbourhood.of(target, stop=domains.stop),
+            near[USUAL],
             plain,
-            told_apart=tell_apart(
-                every.source_views()[0],
-                target,
-                source_groups=data.groups[every.rows],
-                target_groups=self._groups_of(domains.others),
-                seed=self.plan.settings.seed,
-                stop=domains.stop,
-            ),
-            seed=self.plan.settings.seed,
+            told_apart=self._tell_apart(every),
+            seed=settings.seed,
+            stop=stop,
         )
         if not verdict.helps:
             monitor.warning(_left_plain(verdict))
             return TrainingSet.of(data)
-        near = neighbourhoods(target, stop=domains.stop)
-        average = average_answers(near, plain, self._answer_plainly(every, bags), alignment)
-        taught = _teach(every, average)
+        half = self._before.linear_half
+        plain_bags = _answer_plainly(every, bags, half)
+        taught = _teach(every, average_answers(near, plain, plain_bags, alignment, stop=stop))
         if not learns_all:
             return TrainingSet(data=taught, joined=None)
+        first = domains.sampled(settings.seed)
+        bags = self._draw_bags(first)
+        alignment = _align(first, bags)
         plain = _mean_answers(self._before.unseeing, domains.target_views())
-        bags = self._draw_bags(domains)
-        alignment = _align(domains, bags)
-        unseeing = average_answers(near, plain, self._answer_plainly(domains, bags), alignment)
-        return TrainingSet(data=_teach(domains, unseeing), joined=taught, anew=True)
+        plain_bags = _answer_plainly(first, bags, self._before.unseeing_half)
+        unseeing = average_answers(near, plain, plain_bags, alignment, stop=stop)
+        return TrainingSet(data=_teach(first, unseeing), joined=taught, anew=True)
 
     def _draw_bags(self, domains: Domains) -> Array:
         return draw_bags(domains.labels, domains.classes, self.plan.settings.seed)
 
-    def _answer_plainly(self, domains: Domains, bags: Array) -> Array:
-        """By heads as strict and as sure as the linear half of the plain run, where it has one."""
-        half = self._before.linear_half or {}
-        return answer_plainly(
-            domains.source_views(),
-            domains.labels,
-            domains.target_views(),
-            bags,
-            classes=domains.classes,
-            penalty=half.get("penalty", USUAL_PENALTY),
-            temperature=half.get("temperature", 1.0),
+    def _tell_apart(self, domains: Domains) -> float:
+        return tell_apart(
+            domains.data.pooled.take(domains.rows),
+            domains.others.pooled,
+            source_groups=domains.data.groups[domains.rows],
+            target_groups=self._groups_of(domains.others),
+            seed=self.plan.settings.seed,
             stop=domains.stop,
         )
 
@@ -310,6 +270,23 @@ def _align(domains: Domains, bags: Array) -> BalancedAlignment:
         domains.target_views(),
         classes=domains.classes,
         bags=bags,
+        stop=domains.stop,
+    )
+
+
+def _answer_plainly(
+    domains: Domains, bags: Array, half: Mapping[str, float] | None
+) -> BaggedAnswers:
+    """By heads as strict and as sure as the linear half of the plain run, where it has one."""
+    half = half or {}
+    return answer_plainly(
+        domains.source_views(),
+        domains.labels,
+        domains.target_views(),
+        bags,
+        classes=domains.classes,
+        penalty=half.get("penalty", USUAL_PENALTY),
+        temperature=half.get("temperature", 1.0),
         stop=domains.stop,
     )
 

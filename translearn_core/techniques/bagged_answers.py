@@ -15,26 +15,31 @@ How the rule was chosen: docs/experiments/domain_adaptation.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
+from translearn_core.evaluation.label_propagation import NEIGHBOURS
 from translearn_core.fitting.linear import SPREAD_POWER
 from translearn_core.techniques.balanced_alignment import (
+    GRAPH_COMPONENTS,
     STEPS,
+    BaggedAnswers,
     BalancedAlignment,
     Neighbourhood,
     balanced_weights,
-    mean_over_views,
+    running_mean,
     spread_answers,
 )
 
 BAGS = 8
 """Bootstrap samples of the labelled photos."""
-NEIGHBOURHOODS = ((5, 64), (7, 128), (10, 32), (10, 200))
+NEIGHBOURHOODS = ((5, 64), (NEIGHBOURS, GRAPH_COMPONENTS), (10, 32), (10, 200))
 """Neighbours, and principal components in which they are looked for; bags take them in turn."""
+USUAL = 1
+"""Which of them is asked where there is one: whether anything is adapted."""
 PLAIN_SHARE = 0.25
 """Of plain answers as they are in the average; the three others have the rest in equal parts."""
 
@@ -64,8 +69,8 @@ def answer_plainly(
     penalty: float,
     temperature: float,
     stop: Callable[[], bool] = lambda: False,
-) -> Array:
-    """What a linear head of each bag says of the target, nothing aligned, `(bags, m, classes)`.
+) -> BaggedAnswers:
+    """What a linear head of each bag says of the target, nothing aligned, `(m, classes)` each.
 
     Args:
         source_views: features of the labelled photos `(n, d)`, as they are and in each view.
@@ -78,7 +83,7 @@ def answer_plainly(
         StopRequestedError: `stop` said so.
     """
     views = len(source_views)
-    space = linear_probe.PCASpace.fit(np.concatenate(source_views), power=SPREAD_POWER)
+    space = linear_probe.PCASpace.fit(np.concatenate(source_views), power=SPREAD_POWER, stop=stop)
     heads = linear_probe.fit_heads(
         space,
         np.tile(labels, views),
@@ -89,7 +94,7 @@ def answer_plainly(
         stop=stop,
     )
     points = np.stack([space.transform(view) for view in target_views])
-    return np.stack([mean_over_views(points @ head / temperature) for head in heads])
+    return BaggedAnswers(points=points, heads=heads / np.float32(temperature))
 
 
 def neighbourhoods(
@@ -101,7 +106,7 @@ def neighbourhoods(
         StopRequestedError: `stop` said so.
     """
     most = max(components for _neighbours, components in NEIGHBOURHOODS)
-    points = linear_probe.PCASpace.fit(target, max_components=most).points[:, :-1]
+    points = linear_probe.PCASpace.fit(target, max_components=most, stop=stop).points[:, :-1]
     return [
         Neighbourhood.among(points[:, :components], neighbours=neighbours, stop=stop)
         for neighbours, components in NEIGHBOURHOODS
@@ -109,9 +114,14 @@ def neighbourhoods(
 
 
 def average_answers(
-    near: Sequence[Neighbourhood], plain: Array, plain_bags: Array, alignment: BalancedAlignment
+    near: Sequence[Neighbourhood],
+    plain: Array,
+    plain_bags: Iterable[Array],
+    alignment: BalancedAlignment,
+    *,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Array:
-    """Plain and aligned answers, each as they are and spread, in one average `(m, classes)`.
+    """Plain and aligned answers, each as they are and spread, in one average `(m, classes) float32`.
 
     All but plain answers as they are, which are those of the run itself, are means over the bags. What
     is spread is half of all labelled photos and half of the bag, each in a neighbourhood of its own.
@@ -122,22 +132,26 @@ def average_answers(
     Args:
         near: of `neighbourhoods`, taken in turn.
         plain: of the plain run, the mean over views, `(m, classes)`.
-        plain_bags: of `answer_plainly`.
+        plain_bags: of `answer_plainly`, `(m, classes)` each.
         alignment: with as many bags.
+
+    Raises:
+        StopRequestedError: `stop` said so.
     """
+    plain = np.asarray(plain, np.float32)
     others = [
-        alignment.bagged.mean(axis=0),
-        _spread_bags(near, alignment.answer(), alignment.bagged),
-        _spread_bags(near, plain, plain_bags),
+        running_mean(alignment.bagged),
+        _spread_bags(near, alignment.answer(), alignment.bagged, stop),
+        _spread_bags(near, plain, plain_bags, stop),
     ]
-    average: Array = PLAIN_SHARE * plain + (1 - PLAIN_SHARE) * np.mean(others, axis=0)
+    average: Array = PLAIN_SHARE * plain + (1 - PLAIN_SHARE) * running_mean(others)
     return average
 
 
-def _spread_bags(near: Sequence[Neighbourhood], answers: Array, bags: Array) -> Array:
-    spread = [
-        spread_answers(near[number % len(near)], (answers + bag) / 2)
+def _spread_bags(
+    near: Sequence[Neighbourhood], answers: Array, bags: Iterable[Array], stop: Callable[[], bool]
+) -> Array:
+    return running_mean(
+        spread_answers(near[number % len(near)], (answers + bag) / 2, stop=stop)
         for number, bag in enumerate(bags)
-    ]
-    mean: Array = np.mean(spread, axis=0)
-    return mean
+    )

@@ -1,8 +1,8 @@
 """Adaptation that does not take the target's class shares for known.
 
 Owns: `BalancedAlignment` (target features aligned to the source as if every class were equally
-frequent there, and how its answers change under other shares) and `spread_answers` (among photos that
-are alike).
+frequent there, and how its answers change under other shares), `BaggedAnswers` and `spread_answers`
+(among photos that are alike).
 Leaves to others: the average of aligned and plain answers (`bagged_answers.py`), the technique
 (`adaptation.py`), whether anything is adapted (`when_to_adapt.py`), neighbours and balance
 (`evaluation/label_propagation.py`).
@@ -15,7 +15,7 @@ docs/experiments/domain_adaptation.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
-from translearn_core.evaluation.calibration import softmax
+from translearn_core.evaluation.calibration import softmax_in_place
 from translearn_core.evaluation.label_propagation import (
     NEIGHBOURS,
     balance_classes,
@@ -44,6 +44,27 @@ PSEUDO_PHOTOS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
+class BaggedAnswers:
+    """Probabilities `(m, classes) float32` by a head of each bag, the mean over views: made anew each time
+    that they are asked for, one after the other, so that those of one bag are in memory at a time.
+
+    Attributes:
+        points: the photos in the space of the heads, `(views, m, d)`.
+        heads: `(bags, d, classes)`.
+    """
+
+    points: Array
+    heads: Array
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def __iter__(self) -> Iterator[Array]:
+        for head in self.heads:
+            yield mean_over_views(view @ head for view in self.points)
+
+
+@dataclass(frozen=True, kw_only=True)
 class BalancedAlignment:
     """Target features aligned to the source with even class shares, seen by a linear head.
 
@@ -52,13 +73,13 @@ class BalancedAlignment:
         unaligned: the same from features as they are.
         class_logits: what the head says of the mean of each class in the source, without its bias,
             `(classes, classes)`: other shares move all logits by their average of these rows.
-        bagged: mean probabilities over views by a head of each bag, `(bags, m, classes)`.
+        bagged: mean probabilities over views by a head of each bag, `(m, classes)` each.
     """
 
     logits: Array
     unaligned: Array
     class_logits: Array
-    bagged: Array
+    bagged: Iterable[Array]
 
     @classmethod
     def fit(
@@ -87,7 +108,7 @@ class BalancedAlignment:
         target_mean = target_views[0].mean(axis=0)
         target_deviation = target_views[0].std(axis=0) + 1e-3
         space = linear_probe.PCASpace.fit(
-            np.concatenate([(view - mean) / deviation for view in source_views])
+            np.concatenate([(view - mean) / deviation for view in source_views]), stop=stop
         )
         views = len(source_views)
         weights = balanced_weights(labels, classes)[None]
@@ -105,18 +126,15 @@ class BalancedAlignment:
         points = np.stack(
             [space.transform((view - target_mean) / target_deviation) for view in target_views]
         )
-        head, logits = heads[0], points @ heads[0]
-        bagged = np.zeros((len(heads) - 1, *logits.shape[1:]))
-        for bag, of_bag in enumerate(heads[1:]):
-            bagged[bag] = mean_over_views(points @ of_bag)
+        head = heads[0]
         unaligned = [space.transform((view - mean) / deviation) @ head for view in target_views]
         origin = space.transform(np.zeros((1, len(mean)), np.float32)) @ head
         at_means = space.transform((means - mean) / deviation) @ head
         return cls(
-            logits=logits,
+            logits=points @ head,
             unaligned=np.stack(unaligned),
             class_logits=at_means - origin,
-            bagged=bagged,
+            bagged=BaggedAnswers(points=points, heads=heads[1:]),
         )
 
     @property
@@ -127,10 +145,10 @@ class BalancedAlignment:
     def answer(self, shares: Array | None = None) -> Array:
         """Mean probabilities over the views `(m, classes)`, if the classes of the target had these
         shares `(classes,)`; even ones by default."""
-        moved = self.logits
-        if shares is not None:
-            moved = moved + (shares - 1 / self.classes) @ self.class_logits
-        return mean_over_views(moved)
+        if shares is None:
+            return mean_over_views(self.logits)
+        moved = ((shares - 1 / self.classes) @ self.class_logits).astype(np.float32)
+        return mean_over_views(view + moved for view in self.logits)
 
     def answer_plain(self) -> Array:
         """What the head says of the features as they are, `(m, classes)`."""
@@ -149,10 +167,24 @@ def balanced_weights(labels: Ints, classes: int, times: Array | None = None) -> 
     return weights
 
 
-def mean_over_views(logits: Array) -> Array:
-    """Probabilities `(m, classes)` of logits `(views, m, classes)`."""
-    probs: Array = np.mean([softmax(view) for view in logits], axis=0)
-    return probs
+def mean_over_views(logits: Iterable[Array]) -> Array:
+    """Probabilities `(m, classes) float32`, the mean over views, of logits `(m, classes)` of each."""
+    return running_mean(softmax_in_place(np.array(view, np.float32)) for view in logits)
+
+
+def running_mean(arrays: Iterable[Array]) -> Array:
+    """The mean of arrays of one shape, in their type; of at least one, of which no other stays in memory.
+
+    Raises:
+        ValueError: there is none.
+    """
+    total, number = None, 0
+    for number, array in enumerate(arrays, 1):  # noqa: B007
+        total = array.copy() if total is None else np.add(total, array, out=total)
+    if total is None:
+        raise ValueError("a mean of nothing")
+    total /= number
+    return total
 
 
 def _even_moments(features: Array, labels: Ints, counts: Ints) -> tuple[Array, Array, Array]:
@@ -186,16 +218,6 @@ class Neighbourhood:
     graph: Any
 
     @classmethod
-    def of(cls, target: Array, *, stop: Callable[[], bool] = lambda: False) -> Neighbourhood:
-        """That of features `(m, features)`.
-
-        Raises:
-            StopRequestedError: `stop` said so.
-        """
-        space = linear_probe.PCASpace.fit(target, max_components=GRAPH_COMPONENTS)
-        return cls.among(space.points[:, :-1], stop=stop)
-
-    @classmethod
     def among(
         cls,
         points: Array,
@@ -211,11 +233,18 @@ class Neighbourhood:
         return cls(points=points, graph=knn_graph(points, neighbours=neighbours, stop=stop))
 
 
-def spread_answers(near: Neighbourhood, probs: Array) -> Array:
+def spread_answers(
+    near: Neighbourhood, probs: Array, *, stop: Callable[[], bool] = lambda: False
+) -> Array:
     """Answers `(m, classes)` spread in the graph, pulled to the centres of their classes and spread
-    again, each time moved towards even shares, `(m, classes)`."""
-    classes = probs.shape[1]
-    even = np.full(classes, 1 / classes)
-    probs = propagate(near.graph, balance_classes(probs, even, strength=FIRST_BALANCE))
-    probs = fit_centroids(near.points, probs, even, strength=BALANCE)
-    return propagate(near.graph, balance_classes(probs, even, strength=BALANCE))
+    again, each time moved towards even shares, `(m, classes) float32`.
+
+    Raises:
+        StopRequestedError: `stop` said so.
+    """
+    probs = np.asarray(probs, np.float32)
+    even = np.full(probs.shape[1], 1 / probs.shape[1])
+    first = balance_classes(probs, even, strength=FIRST_BALANCE)
+    probs = propagate(near.graph, first, stop=stop)
+    probs = fit_centroids(near.points, probs, even, strength=BALANCE, stop=stop)
+    return propagate(near.graph, balance_classes(probs, even, strength=BALANCE), stop=stop)

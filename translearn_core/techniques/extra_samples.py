@@ -112,11 +112,14 @@ class UnlabelledSet:
         )
 
 
-def gather_unlabelled(plan: Plan, named: str, monitor: Monitor) -> UnlabelledSet:
+def gather_unlabelled(
+    plan: Plan, named: str, monitor: Monitor, *, most: int | None = None
+) -> UnlabelledSet:
     """Have unlabelled photos run through the frozen backbone, in as many views as the run's own.
 
     Args:
         named: what the setting names, see `datasets.open_unlabelled`.
+        most: of more photos than that so many are looked at, the same in every run; all by default.
 
     Raises:
         StopRequestedError: the run was asked to stop.
@@ -126,14 +129,18 @@ def gather_unlabelled(plan: Plan, named: str, monitor: Monitor) -> UnlabelledSet
     look = plan.extractor_for(dataset)
     views = range(VIEWS[plan.augmentation] + 1)
     cuts = [(POOLED, view) for view in views]
-    extract_features(look, cuts, list(dataset.photos["path"]), monitor)
+    paths = dataset.photos["path"].to_numpy()
+    if most is not None and len(paths) > most:
+        paths = paths[np.sort(np.random.default_rng(41).permutation(len(paths))[:most])]
+    extract_features(look, cuts, list(paths), monitor)
     photos = dataset.photos
+    photos = photos[photos["path"].isin(paths)]
     photos = photos[~bare_hashes(photos).duplicated()].reset_index(drop=True)
     if photos.empty:
         raise SourceError(_("No photo in {name} could be read.").format(name=dataset.name))
     hashes, rows = list(photos["sha256"]), np.arange(len(photos))
     tables = [look.table(POOLED, view, hashes).take(rows) for view in views]
-    paths = [str(dataset.photo_path(path)) for path in photos["path"]]
+    files = [str(dataset.photo_path(path)) for path in photos["path"]]
     return UnlabelledSet(
-        photos=photos.assign(path=paths), pooled=tables[0], views=tuple(tables[1:])
+        photos=photos.assign(path=files), pooled=tables[0], views=tuple(tables[1:])
     )

@@ -9,6 +9,9 @@ is (`training/`).
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,7 +51,8 @@ class LearnedHead:
         validation: what the head is calibrated by.
         refitted: whether it learned from the validation photos, too.
         linear_half: its figures, where it has one.
-        unseeing: the head that has not learned from the validation photos, where it was asked for.
+        unseeing: the head that has not learned from the validation photos, where it was asked for;
+            `unseeing_half` are the figures of its linear half.
     """
 
     head: Any
@@ -58,6 +62,7 @@ class LearnedHead:
     refitted: bool
     linear_half: dict[str, float] | None = None
     unseeing: Any = None
+    unseeing_half: dict[str, float] | None = None
 
 
 def seed(plan: Plan) -> None:
@@ -89,24 +94,23 @@ def learn_head(
     """
     joins = training.joined is not None and learns_from_validation(plan, training.data)
 
-    def learn_half() -> LinearHalf:
-        return _learn_linear(plan, training, monitor, joins)
-
-    beside = run_in_thread(learn_half) if _learns_beside(plan, training.data) else None
-    learned, own_way = _learn_hidden(plan, training, techniques, monitor, epochs, keeps_unseeing)
-    if own_way or not has_linear_half(plan) or monitor.stop_requested:
-        return learned
-    try:
-        half = learn_half() if beside is None else wait_for(beside, lambda: monitor.stop_requested)
-        both = join(plan, learned.head, half, learned.validation)
-        unseeing = both.head if keeps_unseeing else None
-        if keeps_unseeing and joins:
-            half = learn_linear(plan, training.data, monitor, with_validation=False)
-            hidden = learned.unseeing
-            said = answer_validation(training.data, hidden, training.data.pooled)  # of its epoch
-            unseeing = join(plan, hidden, half, said).head
-    except StopRequestedError:
-        return learned
+    with _LinearHalf(plan, training, monitor, joins) as linear:
+        learned, own_way = _learn_hidden(
+            plan, training, techniques, monitor, epochs, keeps_unseeing
+        )
+        if own_way or not has_linear_half(plan) or monitor.stop_requested:
+            return learned
+        try:
+            both = first = join(plan, learned.head, linear.learned(), learned.validation)
+            if keeps_unseeing and joins:
+                half = learn_linear(plan, training.data, monitor, with_validation=False)
+                hidden = learned.unseeing
+                said = answer_validation(
+                    training.data, hidden, training.data.pooled
+                )  # of its epoch
+                first = join(plan, hidden, half, said)
+        except StopRequestedError:
+            return learned
     return replace(
         learned,
         head=both.head,
@@ -114,8 +118,55 @@ def learn_head(
         validation=both.validation,
         linear_half=both.figures,
         refitted=learned.refitted or joins,
-        unseeing=unseeing,
+        unseeing=first.head if keeps_unseeing else None,
+        unseeing_half=first.figures if keeps_unseeing else None,
     )
+
+
+class _LinearHalf:
+    """The linear half of a head, learned in a thread while the block runs, or where it is asked for.
+
+    At the end of the block nothing learns any more, however that ends.
+    """
+
+    def __init__(self, plan: Plan, training: TrainingSet, monitor: Monitor, joins: bool) -> None:
+        self._monitor, self._ended = monitor, threading.Event()
+        ending = _Ended(monitor, self._ended)
+        self._learn: Callable[[], LinearHalf] = lambda: _learn_linear(plan, training, ending, joins)
+        self._beside: Future[LinearHalf] | None = None
+        self._learns_beside = _learns_beside(plan, training.data)
+
+    def __enter__(self) -> _LinearHalf:
+        if self._learns_beside:
+            self._beside = run_in_thread(self._learn)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ended.set()
+        if self._beside is not None:
+            wait([self._beside])
+
+    def learned(self) -> LinearHalf:
+        """What was learned.
+
+        Raises:
+            StopRequestedError: the monitor said so.
+        """
+        if self._beside is None:
+            return self._learn()
+        return wait_for(self._beside, lambda: self._monitor.stop_requested)
+
+
+class _Ended(Silent):
+    """A monitor of work that nobody waits for once `ended` is set."""
+
+    def __init__(self, inner: Monitor, ended: threading.Event) -> None:
+        super().__init__(inner)
+        self._ended = ended
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._ended.is_set() or self._inner.stop_requested
 
 
 def _learns_beside(plan: Plan, data: TrainingData) -> bool:

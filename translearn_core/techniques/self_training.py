@@ -120,7 +120,8 @@ class Scene:
         priors = one_hot.sum(axis=0) / max(1, len(rows))
         start = balance_classes(plain, priors, strength=BALANCE)
         start[rows] = one_hot
-        guesses = balance_classes(propagate(self.graph, start), priors, strength=BALANCE)
+        spread = propagate(self.graph, start, stop=self.stop)
+        guesses = balance_classes(spread, priors, strength=BALANCE)
         guesses[rows] = one_hot
         return plain, guesses
 

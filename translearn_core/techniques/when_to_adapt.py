@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import entr
 
 from translearn_core.arrays import Array, Ints
+from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.cross_validation import assign_folds, mean_recall
 from translearn_core.evaluation.evidence import standard_errors
@@ -38,6 +39,8 @@ LEAST_TOLD_APART = 0.9
 LEAST_DIVERSITY = 0.85
 """Where plain answers, spread, fall into fewer classes than that, nothing is adapted, see `diversity`."""
 FOLDS = 3
+MOST_TOLD_APART = 4_000
+"""Photos of each domain that are told apart: the share is then known to half a point."""
 
 LeftPlain = Literal["alike", "few_classes"]
 """Why nothing is adapted: the domains hardly differ, or plain answers are of few classes."""
@@ -125,12 +128,14 @@ def tell_apart(
     Raises:
         StopRequestedError: `stop` said so.
     """
+    rng = np.random.default_rng([seed, 101])
+    source, source_groups = _some(source, source_groups, rng)
+    target, target_groups = _some(target, target_groups, rng)
     domains = np.repeat([0, 1], [len(source), len(target)])
     groups = np.concatenate([source_groups, source_groups.max(initial=-1) + 1 + target_groups])
-    rng = np.random.default_rng([seed, 101])
     folds = assign_folds(domains, groups, folds=FOLDS, rng=rng)
     space = linear_probe.PCASpace.fit(
-        np.concatenate([source, target]), max_components=GRAPH_COMPONENTS
+        np.concatenate([source, target]), max_components=GRAPH_COMPONENTS, stop=stop
     )
     learned = np.stack([folds != fold for fold in range(FOLDS)])
     counts = learned.astype(np.float64) @ np.eye(2)[domains]  # (folds, 2)
@@ -140,6 +145,13 @@ def tell_apart(
     )
     answers = linear_probe.predict_heads(space.points, heads, ~learned).argmax(axis=1)
     return mean_recall((answers == domains).astype(float), domains)
+
+
+def _some(features: Array, groups: Ints, rng: np.random.Generator) -> tuple[Array, Ints]:
+    if len(features) <= MOST_TOLD_APART:
+        return features, groups
+    rows = np.sort(rng.permutation(len(features))[:MOST_TOLD_APART])
+    return features[rows], groups[rows]
 
 
 def diversity(answers: Array) -> float:
@@ -157,6 +169,7 @@ def judge_alignment(
     *,
     told_apart: float,
     seed: int,
+    stop: Callable[[], bool] = lambda: False,
 ) -> AdaptationCheck:
     """Whether something is adapted, told without labels of the target.
 
@@ -175,10 +188,13 @@ def judge_alignment(
     Args:
         plain: answers of the plain run about the target photos, `(m, classes)`.
         told_apart: see `tell_apart`.
+
+    Raises:
+        StopRequestedError: `stop` said so.
     """
-    diverse = diversity(spread_answers(near, plain))
+    diverse = diversity(spread_answers(near, plain, stop=stop))
     graph, unaligned = near.graph, alignment.answer_plain().argmax(axis=1)
-    guesses = spread_answers(near, alignment.answer()).argmax(axis=1)
+    guesses = spread_answers(near, alignment.answer(), stop=stop).argmax(axis=1)
     classes, aligned = alignment.classes, alignment.answer().argmax(axis=1)
     before, after = (_agreement(graph, labels, classes) for labels in (unaligned, aligned))
     told_before, told_after = (
@@ -187,6 +203,8 @@ def judge_alignment(
     rng = np.random.default_rng([seed, 79])
     rows, gains = np.arange(len(unaligned)), []
     for _draw in range(DRAWS):
+        if stop():
+            raise StopRequestedError
         probs = alignment.answer(rng.dirichlet(np.ones(classes)))
         gains.append(float((probs[rows, guesses] - probs[rows, unaligned]).mean()))
     return AdaptationCheck(

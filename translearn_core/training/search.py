@@ -58,12 +58,18 @@ def search(run: Run, monitor: Monitor, train_run: Callable[[Run], bool]) -> bool
     plan = make_plan(run)
     monitor.update(device=plan.device)
     found = Search(run=run, plan=plan, monitor=monitor, minutes=minutes, began=began)
+    with plan.limit_blas():
+        return _search(found, train_run)
+
+
+def _search(found: Search, train_run: Callable[[Run], bool]) -> bool:
+    plan, monitor = found.plan, found.monitor
     monitor.stage("features")
     gather_training_data(plan, monitor)
     monitor.check_stop()
     monitor.stage("search")
     monitor.leaves_result()
-    left_s = began + minutes * 60 * (1 - LEAST_KEPT) - time.monotonic()
+    left_s = found.began + found.minutes * 60 * (1 - LEAST_KEPT) - time.monotonic()
     trials = open_trials(found, until=time.time() + left_s)
     try_settings(found, trials, monitor.until(time.monotonic() + left_s))
     if found.leader == "" or not score_default(found, trials):
@@ -92,14 +98,20 @@ def help_search(config: TrialsConfig, monitor: Monitor) -> bool:
         began=time.monotonic(),
         leads=False,
     )
+    with plan.limit_blas():
+        _help(found, config.number)
+    return True
+
+
+def _help(found: Search, number: int) -> None:
+    plan, monitor = found.plan, found.monitor
     monitor.stage("features")
     gather_training_data(plan, monitor)
     monitor.stage("search")
-    trials = open_study(found, shared=True, number=config.number)
+    trials = open_study(found, shared=True, number=number)
     told = trials.study.user_attrs
     found.space.backbones = [backbones.BACKBONES[name] for name in told["backbones"]]
     left_s = told["until"] - time.time()
     timed = monitor.until(time.monotonic() + left_s)
     try_settings(found, trials, timed, first=timed)
     monitor.check_stop()
-    return True

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from translearn_core.backbones import freezing
-from translearn_core.concurrency import limit_blas, release_memory
+from translearn_core.concurrency import release_memory
 from translearn_core.config import load_configuration
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.features import costs
@@ -81,7 +81,7 @@ def train(run: Run, monitor: Monitor) -> bool:
 
 def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
     plan = make_plan(run)
-    with limit_blas(len(plan.dataset.photos) * len(plan.dataset.classes)):
+    with plan.limit_blas():
         return _carry_out(plan, monitor, clock)
 
 
