@@ -2,7 +2,9 @@
 
 Owns: walking a graph (`walk.py`), grouping it into blocks (`block_boundaries.py`), building a backbone
 (`build.py`), cutting it and putting a model together (`assembly.py`), saving and loading
-(`saving.py`), and what the web process must know of a graph (`description.py`).
+(`saving.py`), what the web process must know of a graph (`description.py`); and, without Keras, recorded
+graphs (`recorded.py`, `keras_file.py`), converting (`convert.py`) and running them (`engine.py`,
+`kept_engines.py`).
 Leaves to others: which backbones there are (`backbones/catalog.py`) and what a person chose
 (`backbones/freezing.py`), running a prefix over photos (`features/cache.py`), training
 (`training/train.py`).
@@ -14,5 +16,6 @@ adds). A *cut point* is an operation that every path from input to output passes
 is a group of operations that ends in a cut point and belongs together in the architecture. *Prefix*
 and *suffix* are the two sides of one cut.
 
-Its modules import Keras when they are imported: not for the web process.
+The modules that build, walk, describe or save import Keras when they are imported: not for the web
+process. The others import it in functions, where there is no way without.
 """
