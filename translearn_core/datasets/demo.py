@@ -281,7 +281,7 @@ def _box_of(inside: Array) -> tuple[slice, slice]:
     """The smallest rows and columns that hold all that is not 0."""
     sides = []
     for axis in (1, 0):
-        (places,) = inside.any(axis=axis).nonzero()
+        places = np.flatnonzero(inside.any(axis=axis))
         sides.append(slice(places[0], places[-1] + 1) if len(places) else slice(0, 0))
     return sides[0], sides[1]
 
