@@ -50,7 +50,8 @@ class _Shape:
     """A solid seen from above: what is inside, and which way its surface points."""
 
     inside: Array  # (h, w), 1 inside, soft at the edge, 0 outside
-    normal: Array  # (h, w, 3), unit length
+    box: tuple[slice, slice]  # rows and columns beyond which all is outside
+    normal: Array  # of the box, (rows, columns, 3), unit length
 
 
 @dataclass(frozen=True)
@@ -197,29 +198,35 @@ def _composite_fruit(
     shadow = _soften(_shift(shape.inside, light, radius), 3 + 9 * radius)
     canvas = canvas * (1 - 0.55 * shadow[..., None] * (1 - shape.inside[..., None]))
     normal = _rotate_normals(shape.normal, rotation)
-    surface = _colour_surface(fruit, across, along, normal, light, rng)
-    canvas = canvas + (surface - canvas) * shape.inside[..., None]
+    surface = _colour_surface(fruit, across, shape.box, normal, light, rng)
+    under = canvas[shape.box]
+    canvas[shape.box] = under + (surface - under) * shape.inside[shape.box][..., None]
     if rng.random() < fruit.stem:
         canvas = _draw_stem(canvas, across, along, rng)
     return canvas
 
 
 def _colour_surface(
-    fruit: _Fruit, across: Array, along: Array, normal: Array, light: Array, rng: Random
+    fruit: _Fruit,
+    across: Array,
+    box: tuple[slice, slice],
+    normal: Array,
+    light: Array,
+    rng: Random,
 ) -> Array:
-    """Skin under light: colour, a blush, pores, shade and shine."""
+    """Skin under light within a box: colour, a blush, pores, shade and shine."""
     ranges = fruit.colours[
         int(rng.choice(len(fruit.colours), p=_halving_probs(len(fruit.colours))))
     ]
     skin = _hsv(*(rng.uniform(*limits) for limits in ranges))
     blush = _hsv(rng.uniform(0.0, 0.13), 0.75, 0.8)
-    where = _noise(rng, 5) * 0.5 + 0.5 * np.clip(across * 0.5 + 0.5, 0, 1)
+    where = _noise(rng, 5)[box] * 0.5 + 0.5 * np.clip(across[box] * 0.5 + 0.5, 0, 1)
     amount = rng.uniform(0.0, 0.55) * where[..., None]
     colour = skin * (1 - amount) + blush * amount
-    grain = (_noise(rng, 90) - 0.5) * fruit.pores + (_noise(rng, 14) - 0.5) * 0.16
+    grain = (_noise(rng, 90)[box] - 0.5) * fruit.pores + (_noise(rng, 14)[box] - 0.5) * 0.16
     colour = colour * (1 + grain[..., None])
     if rng.random() < 0.25:
-        spots = (_noise(rng, 40) > 0.86).astype(np.float32)
+        spots = (_noise(rng, 40)[box] > 0.86).astype(np.float32)
         colour = colour * (1 - 0.25 * spots[..., None])
     facing = normal[..., 0] * light[0] + normal[..., 1] * light[1] + normal[..., 2] * light[2]
     diffuse = np.clip(facing + grain * (0.35 * float(light[0] + light[1])), 0, 1)
@@ -238,15 +245,21 @@ def _draw_stem(canvas: Array, across: Array, along: Array, rng: Random) -> Array
         np.float32
     )
     brown = _rgb([0.32, 0.22, 0.12]) * rng.uniform(0.7, 1.3)
-    canvas = canvas + (brown - canvas) * _soften(stem, 0.7)[..., None]
+    _lay_over(canvas, brown, _soften(stem, 0.7))
     if rng.random() < 0.45:
         lx, ly = across - 0.32, along - top - 0.2
         leaf = _edge(np.hypot((lx * 0.9 + ly * 0.3) / 0.34, (ly - lx * 0.3) / 0.14), 0.08)
         green = _rgb([0.2, rng.uniform(0.4, 0.6), 0.15])
-        canvas = (
-            canvas + (green * (0.8 + 0.4 * _noise(rng, 20)[..., None]) - canvas) * (leaf[..., None])
-        )
+        _lay_over(canvas, green * (0.8 + 0.4 * _noise(rng, 20)[..., None]), leaf)
     return canvas
+
+
+def _lay_over(canvas: Array, colour: Array, share: Array) -> None:
+    """Lay a colour, or a picture of colours, over the canvas by its share `(h, w)` of each place."""
+    box = _box_of(share)
+    under = canvas[box]
+    over = colour[box] if colour.ndim == 3 else colour
+    canvas[box] = under + (over - under) * share[box][..., None]
 
 
 # --- Shapes -------------------------------------------------------------------------------------
@@ -257,8 +270,20 @@ def _polar(across: Array, along: Array, radius: Callable[[Array], Array]) -> _Sh
     angle = np.arctan2(along, across)
     reach = radius(angle)
     f = np.hypot(across, along) / reach
-    normal = np.stack([across / reach, along / reach, np.sqrt(np.clip(1 - f**2, 0, 1))], axis=-1)
-    return _Shape(_edge(f, 0.025), _unit(normal))
+    inside = _edge(f, 0.025)
+    box = _box_of(inside)
+    x, y, reach, f = across[box], along[box], reach[box], f[box]
+    normal = np.stack([x / reach, y / reach, np.sqrt(np.clip(1 - f**2, 0, 1))], axis=-1)
+    return _Shape(inside, box, _unit(normal))
+
+
+def _box_of(inside: Array) -> tuple[slice, slice]:
+    """The smallest rows and columns that hold all that is not 0."""
+    sides = []
+    for axis in (1, 0):
+        places = np.flatnonzero(inside.any(axis=axis))
+        sides.append(slice(places[0], places[-1] + 1) if len(places) else slice(0, 0))
+    return sides[0], sides[1]
 
 
 def _bump(angle: Array, at: float, width: float) -> Array:
@@ -316,12 +341,15 @@ def _banana(across: Array, along: Array, rng: Random) -> _Shape:
     width = thick * np.sqrt(np.clip(1 - np.abs(angle) ** 3.5, 1e-4, 1))
     f = (reach - bend) / width
     f = np.where(np.abs(angle) < 1, f, 3.0)
+    inside = _edge(np.abs(f), 0.08)
+    box = _box_of(inside)
+    cx, cy, reach, f = cx[box], cy[box], reach[box], f[box]
     outward = np.stack([cx, cy], axis=-1) / np.maximum(reach, 1e-6)[..., None]
     # a banana has edges: its cross-section is a softened pentagon
     ridged = np.clip(f + 0.18 * np.sin(f * 7), -1, 1)
     up = np.sqrt(np.clip(1 - ridged**2, 0, 1))
     normal = np.concatenate([outward * ridged[..., None], up[..., None]], axis=-1)
-    return _Shape(_edge(np.abs(f), 0.08), _unit(normal))
+    return _Shape(inside, box, _unit(normal))
 
 
 FRUIT: tuple[_Fruit, ...] = (
@@ -393,7 +421,7 @@ def _draw_background(rng: Random, on: Cloth) -> Array:
     s, t = cos * x + sin * y, cos * y - sin * x
     hue, value = rng.uniform(0, 1), rng.uniform(0.5, 0.92)
     base = _hsv(hue, rng.uniform(0.03, 0.35), value)
-    plain = np.broadcast_to(base, (SIDE, SIDE, 3)) * (0.9 + 0.2 * _noise(rng, 6)[..., None])
+    cloudy = _noise(rng, 6)
     if kind == 0:  # a wooden board
         wood = _hsv(rng.uniform(0.05, 0.1), 0.5, rng.uniform(0.4, 0.75))
         rings = np.sin(26 * t + 5 * _noise(rng, 4) + 2.5 * np.sin(2 * s))
@@ -418,14 +446,20 @@ def _draw_background(rng: Random, on: Cloth) -> Array:
         plate = _edge(away / rim, 0.02)[..., None]
         ring = 1 - 0.14 * np.exp(-(((away - rim * 0.72) / 0.03) ** 2))
         china = _rgb([0.93, 0.93, 0.91]) * ring[..., None]
+        plain = _tinted(base, cloudy)
         return (plain + (china - plain) * plate).astype(np.float32)
     if kind == 3:  # leaves and grass, out of focus
         green = _hsv(rng.uniform(0.2, 0.36), 0.5, 0.5)
         blobs = 0.5 + 0.9 * _noise(rng, 9) + 0.3 * (_noise(rng, 30) - 0.5)
         return (green * blobs[..., None]).astype(np.float32)
     slope = 1 + rng.uniform(-0.25, 0.25) * s + rng.uniform(-0.15, 0.15) * t
-    sheet: Array = (plain * slope[..., None]).astype(np.float32)  # a wall or a sheet of paper
-    return sheet
+    sheet = _tinted(base, cloudy) * slope[..., None]  # a wall or a sheet of paper
+    return sheet.astype(np.float32)
+
+
+def _tinted(base: Array, cloudy: Array) -> Array:
+    result: Array = np.broadcast_to(base, (SIDE, SIDE, 3)) * (0.9 + 0.2 * cloudy[..., None])
+    return result
 
 
 def _photograph(canvas: Array, rng: Random) -> Image.Image:
@@ -433,10 +467,15 @@ def _photograph(canvas: Array, rng: Random) -> Image.Image:
     tint = 1 + rng.uniform(-0.08, 0.08, 3).astype(np.float32)
     x, y = _grid()
     vignette = 1 - rng.uniform(0, 0.2) * (x**2 + y**2)
-    exposed = canvas * tint * vignette[..., None] * rng.uniform(0.8, 1.3)
+    exposed = canvas * tint  # the rest in place: memory for each step would take half the time
+    exposed *= vignette[..., None]
+    exposed *= rng.uniform(0.8, 1.3)
     grain = rng.standard_normal((SIDE, SIDE, 3), dtype=np.float32)
-    noisy = exposed + grain * rng.uniform(0.003, 0.03)
-    image = Image.fromarray((np.clip(noisy, 0, 1) * 255).astype(np.uint8))
+    grain *= rng.uniform(0.003, 0.03)
+    exposed += grain
+    np.clip(exposed, 0, 1, out=exposed)
+    exposed *= 255
+    image = Image.fromarray(exposed.astype(np.uint8))
     if rng.random() < 0.35:
         image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 2.2))))
     return image
@@ -450,8 +489,9 @@ def _hsv(hue: float, saturation: float, value: float) -> Array:
     return _rgb(colorsys.hsv_to_rgb(hue % 1, saturation, value))
 
 
+@cache
 def _grid() -> tuple[Array, Array]:
-    """x to the right and y up, both in [-1, 1], (240, 240)."""
+    """x to the right and y up, both in [-1, 1], (240, 240); only to be read."""
     line = np.linspace(-1, 1, SIDE, dtype=np.float32)
     x, y = np.meshgrid(line, -line)
     return x, y
