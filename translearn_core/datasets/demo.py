@@ -195,31 +195,38 @@ def _composite_fruit(
     along = (cos * v - sin * u) / squeeze
     shape = fruit.draw(across, along, rng)
     shadow = _soften(_shift(shape.inside, light, radius), 3 + 9 * radius)
-    canvas = canvas * (1 - 0.55 * shadow[..., None] * (1 - shape.inside[..., None]))
-    normal = _rotate_normals(shape.normal, rotation)
-    surface = _colour_surface(fruit, across, along, normal, light, rng)
-    canvas = canvas + (surface - canvas) * shape.inside[..., None]
+    canvas = canvas * (1 - 0.55 * shadow * (1 - shape.inside))[..., None]
+    part = _around(shape.inside)
+    normal = _rotate_normals(shape.normal[part], rotation)
+    surface = _colour_surface(fruit, across[part], along[part], normal, light, rng, part)
+    canvas[part] += (surface - canvas[part]) * shape.inside[part][..., None]
     if rng.random() < fruit.stem:
         canvas = _draw_stem(canvas, across, along, rng)
     return canvas
 
 
 def _colour_surface(
-    fruit: _Fruit, across: Array, along: Array, normal: Array, light: Array, rng: Random
+    fruit: _Fruit,
+    across: Array,
+    along: Array,
+    normal: Array,
+    light: Array,
+    rng: Random,
+    part: tuple[slice, slice],
 ) -> Array:
-    """Skin under light: colour, a blush, pores, shade and shine."""
+    """Skin under light: colour, a blush, pores, shade and shine, in a part of the picture."""
     ranges = fruit.colours[
         int(rng.choice(len(fruit.colours), p=_halving_probs(len(fruit.colours))))
     ]
     skin = _hsv(*(rng.uniform(*limits) for limits in ranges))
     blush = _hsv(rng.uniform(0.0, 0.13), 0.75, 0.8)
-    where = _noise(rng, 5) * 0.5 + 0.5 * np.clip(across * 0.5 + 0.5, 0, 1)
+    where = _noise(rng, 5)[part] * 0.5 + 0.5 * np.clip(across * 0.5 + 0.5, 0, 1)
     amount = rng.uniform(0.0, 0.55) * where[..., None]
     colour = skin * (1 - amount) + blush * amount
-    grain = (_noise(rng, 90) - 0.5) * fruit.pores + (_noise(rng, 14) - 0.5) * 0.16
+    grain = (_noise(rng, 90)[part] - 0.5) * fruit.pores + (_noise(rng, 14)[part] - 0.5) * 0.16
     colour = colour * (1 + grain[..., None])
     if rng.random() < 0.25:
-        spots = (_noise(rng, 40) > 0.86).astype(np.float32)
+        spots = (_noise(rng, 40)[part] > 0.86).astype(np.float32)
         colour = colour * (1 - 0.25 * spots[..., None])
     facing = normal[..., 0] * light[0] + normal[..., 1] * light[1] + normal[..., 2] * light[2]
     diffuse = np.clip(facing + grain * (0.35 * float(light[0] + light[1])), 0, 1)
@@ -393,7 +400,7 @@ def _draw_background(rng: Random, on: Cloth) -> Array:
     s, t = cos * x + sin * y, cos * y - sin * x
     hue, value = rng.uniform(0, 1), rng.uniform(0.5, 0.92)
     base = _hsv(hue, rng.uniform(0.03, 0.35), value)
-    plain = np.broadcast_to(base, (SIDE, SIDE, 3)) * (0.9 + 0.2 * _noise(rng, 6)[..., None])
+    cloudy = 0.9 + 0.2 * _noise(rng, 6)[..., None]
     if kind == 0:  # a wooden board
         wood = _hsv(rng.uniform(0.05, 0.1), 0.5, rng.uniform(0.4, 0.75))
         rings = np.sin(26 * t + 5 * _noise(rng, 4) + 2.5 * np.sin(2 * s))
@@ -418,13 +425,15 @@ def _draw_background(rng: Random, on: Cloth) -> Array:
         plate = _edge(away / rim, 0.02)[..., None]
         ring = 1 - 0.14 * np.exp(-(((away - rim * 0.72) / 0.03) ** 2))
         china = _rgb([0.93, 0.93, 0.91]) * ring[..., None]
+        plain = base * cloudy
         return (plain + (china - plain) * plate).astype(np.float32)
     if kind == 3:  # leaves and grass, out of focus
         green = _hsv(rng.uniform(0.2, 0.36), 0.5, 0.5)
         blobs = 0.5 + 0.9 * _noise(rng, 9) + 0.3 * (_noise(rng, 30) - 0.5)
         return (green * blobs[..., None]).astype(np.float32)
     slope = 1 + rng.uniform(-0.25, 0.25) * s + rng.uniform(-0.15, 0.15) * t
-    sheet: Array = (plain * slope[..., None]).astype(np.float32)  # a wall or a sheet of paper
+    # a wall or a sheet of paper
+    sheet: Array = (base * cloudy * slope[..., None]).astype(np.float32)
     return sheet
 
 
@@ -433,10 +442,15 @@ def _photograph(canvas: Array, rng: Random) -> Image.Image:
     tint = 1 + rng.uniform(-0.08, 0.08, 3).astype(np.float32)
     x, y = _grid()
     vignette = 1 - rng.uniform(0, 0.2) * (x**2 + y**2)
-    exposed = canvas * tint * vignette[..., None] * rng.uniform(0.8, 1.3)
+    noisy = canvas * tint  # from here on in place: (240, 240, 3) is as large as a cache
+    noisy *= vignette[..., None]
+    noisy *= rng.uniform(0.8, 1.3)
     grain = rng.standard_normal((SIDE, SIDE, 3), dtype=np.float32)
-    noisy = exposed + grain * rng.uniform(0.003, 0.03)
-    image = Image.fromarray((np.clip(noisy, 0, 1) * 255).astype(np.uint8))
+    grain *= rng.uniform(0.003, 0.03)
+    noisy += grain
+    np.clip(noisy, 0, 1, out=noisy)
+    noisy *= 255
+    image = Image.fromarray(noisy.astype(np.uint8))
     if rng.random() < 0.35:
         image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 2.2))))
     return image
@@ -493,8 +507,17 @@ def _rotate_normals(normal: Array, rotation: float) -> Array:
     return np.stack([x, y, normal[..., 2]], axis=-1)
 
 
+def _around(mask: Array) -> tuple[slice, slice]:
+    """The rows and columns in which a mask is not 0."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return slice(0), slice(0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
 def _unit(vector: Array) -> Array:
-    length = np.sqrt((vector * vector).sum(axis=-1, keepdims=True))
+    x, y, z = (vector[..., axis] for axis in range(3))
+    length = np.sqrt(x * x + y * y + z * z)[..., None]
     result: Array = (vector / np.maximum(length, 1e-6)).astype(np.float32)
     return result
 
