@@ -164,6 +164,8 @@ def test_the_button_that_trains_is_in_view(new_page: Any, pages: dict[str, str])
     page = new_page(width=1280, height=800)
     page.goto(pages["train"])
     check_view(page)
+    page.locator(EXPERT).click()  # it would stay so
+    expect(page.locator(".st-key-freeze_handle")).to_have_count(0)
     page.evaluate(GO, pages["empty"])
     expect(page.locator(".st-key-train_button")).to_have_count(0)
     page.set_viewport_size({"width": 390, "height": 844})

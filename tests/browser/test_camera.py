@@ -190,7 +190,9 @@ def test_from_the_first_page_to_live_answers(
         assert person.presses <= MOST_PRESSES
         assert named.count("box") >= LEAST_RIGHT * len(named), named
         page.get_by_role("button", name="Freeze").click()  # no answers while the network comes
+        page.get_by_role("button", name="Turn the camera off").click()  # and nothing that moves
         page.wait_for_function(NETWORK_IS_HERE, polling=5 * POLL_MS, timeout=PATIENCE_MS)
+        page.get_by_role("button", name="Turn the camera on").click()
         page.get_by_role("button", name="Go on").click()
         named, rate = _answers(page, by="browser")
         sys.stdout.write(f"{rate:.1f} answers per second in the browser\n")

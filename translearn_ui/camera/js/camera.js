@@ -2,6 +2,7 @@
 // there is none.
 "use strict";
 
+const PICTURE_MS = 250; // a camera that gives no picture in so long is not waited for
 const WANTED = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
 
 class Camera {
@@ -121,6 +122,13 @@ class Camera {
     this.note.textContent = this.problem;
     this.note.hidden = !this.problem;
     this.frame.classList.toggle("dark", !this.isOn);
+  }
+
+  // When there is another picture than now.
+  nextPicture() {
+    const { video } = this;
+    if (!video.requestVideoFrameCallback) return wait(0);
+    return Promise.race([new Promise((resolve) => { video.requestVideoFrameCallback(resolve); }), wait(PICTURE_MS)]);
   }
 
   // A JPEG of what is seen now, as a blob.

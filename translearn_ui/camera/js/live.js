@@ -196,7 +196,7 @@ class Live {
         await wait(150);
         continue;
       }
-      const { frozen, by } = this, began = performance.now();
+      const { frozen, by } = this, began = performance.now(), another = this.camera.nextPicture();
       let answer = null;
       try {
         answer = by === "browser" ? await this.browser.ask(frozen || this.camera.video) : await this.askServer(frozen);
@@ -214,7 +214,7 @@ class Live {
       if (frozen) {
         while (this.frozen === frozen && this.run === run && !this.isOver) await wait(100);
         moments.length = 0;
-      } else await wait(0); // the page stays awake
+      } else await Promise.all([another, wait(0)]); // no picture is asked about twice, and the page stays awake
     }
   }
 
