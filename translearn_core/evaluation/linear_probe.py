@@ -22,7 +22,7 @@ STEPS = 30
 _WIDTH_CELLS = 12_000_000
 """Photos x heads x classes in one batch of the solver: about 50 MB for each of a few arrays."""
 
-_GRAM_ROWS = 4096
+_GRAM_ROWS, _COLUMNS = 4096, 256
 
 
 def _never() -> bool:
@@ -60,14 +60,14 @@ class PCASpace:
             StopRequestedError: `stop` returned True.
         """
         mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-        deviation = features.std(axis=0, dtype=np.float64).astype(np.float32)
+        deviation = _deviation(features)
         varies = deviation > 1e-6
         if power != 1.0 and varies.any():
             scale = np.where(varies, deviation, np.float32(1.0)) ** np.float32(power)
             spread = np.sqrt(np.square(deviation[varies] / scale[varies]).mean())
             deviation = (scale * spread).astype(np.float32)
         deviation = np.where(varies, deviation, np.float32(1.0))
-        standard = ((features - mean) / deviation).astype(np.float32)  # (n, features)
+        standard = _standardise(features, mean, deviation)  # (n, features)
         components = _principal(standard, max_components, stop)
         return cls(
             points=_with_one(standard @ components),
@@ -78,8 +78,21 @@ class PCASpace:
 
     def transform(self, features: Array) -> Array:
         """Project other features `(m, features)` into the space, `(m, d + 1) float32`."""
-        standard = ((features - self.mean) / self.deviation).astype(np.float32)
-        return _with_one(standard @ self.components)
+        return _with_one(_standardise(features, self.mean, self.deviation) @ self.components)
+
+
+def _deviation(features: Array) -> Array:
+    """Of each column, `(features,) float32`; of some columns at a time, which takes less memory."""
+    columns = range(0, features.shape[1], _COLUMNS)
+    return np.concatenate(
+        [features[:, start : start + _COLUMNS].std(axis=0, dtype=np.float64) for start in columns]
+    ).astype(np.float32)
+
+
+def _standardise(features: Array, mean: Array, deviation: Array) -> Array:
+    standard = features - mean
+    standard /= deviation
+    return standard.astype(np.float32, copy=False)
 
 
 def _principal(standard: Array, components: int, stop: Callable[[], bool]) -> Array:

@@ -20,7 +20,7 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.fitting.data import TrainingData
 from translearn_core.techniques.extra_samples import UnlabelledSet
 
-MOST_LABELLED = 12_000
+MOST_LABELLED = 10_000
 """Labelled photos, and views of them, that heads of samples learn."""
 MOST_UNLABELLED = 10_000
 """Unlabelled photos that are looked at."""
