@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import weakref
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,7 +106,11 @@ def test_what_is_read_back_answers_as_keras(files: Any, tmp_path: Path) -> None:
         np.testing.assert_array_equal(one.kernel, other.kernel)
     compared = {"photos": photos, "expected": expected, "tolerance": 1e-4}
     assert write_whole_copy(model, read, tmp_path / "copy.xml", **compared) < 1e-4
-    seen = OpenVINORunner(tmp_path / "copy.xml").run(photos, maps=True)
+    runner = OpenVINORunner(tmp_path / "copy.xml")
+    seen = runner.run(photos, maps=True)
+    left = weakref.ref(runner)
+    del runner
+    assert left() is None, "it stays in memory"
     assert seen.maps is not None
     assert seen.pooled is not None
     np.testing.assert_allclose(seen.maps.mean(axis=(1, 2)), seen.pooled, rtol=1e-3, atol=1e-4)

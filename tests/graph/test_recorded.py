@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,14 @@ def test_it_answers_as_keras_does(
     scale = np.abs(expected).max()
     assert expected.std() > 0.01 * scale
     np.testing.assert_allclose(received, expected, atol=1e-4 * scale)
+
+
+def test_an_engine_that_nobody_uses_leaves_the_memory(look: FeatureExtractor) -> None:
+    engine = _open(look)
+    run_engine(engine, _photos(look.size))
+    left = weakref.ref(engine)
+    del engine
+    assert left() is None
 
 
 def test_no_keras_is_imported_for_it(look: FeatureExtractor) -> None:

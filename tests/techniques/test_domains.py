@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.support.clouds import draw_clouds, training_data
+from tests.support.monitors import Warned
 from tests.support.photos import draw_photos
 from translearn_core import datasets, runs
 from translearn_core.fitting.inputs import InMemory
@@ -79,14 +80,16 @@ def test_of_many_unlabelled_photos_some_are_looked_at_the_same_ones_by_every_see
 ) -> None:
     own = datasets.import_source(colour_photos, in_place=True, check=False)
     there = draw_photos(tmp_path / "there", per_class=6, seed=9)
-    seen = []
+    seen, monitor = [], Warned()
     for seed in (0, 1):
         settings = make_settings({"backbone": "starter", "image_size": 32, "seed": seed})
         plan = make_plan(runs.create_run(own.folder, settings, fingerprint=own.fingerprint))
-        seen.append(gather_unlabelled(plan, str(there), SILENT, most=7))
+        seen.append(gather_unlabelled(plan, str(there), monitor, most=7))
     every = gather_unlabelled(plan, str(there), SILENT)
     assert len(seen[0]) == len(seen[0].pooled) == 7 < len(every)
     assert list(seen[0].photos["path"]) == list(seen[1].photos["path"])
+    assert len(monitor.said) == 2
+    assert all(f"7 of the {len(every)} photos in there" in text for text in monitor.said)
     rows = [list(every.photos["path"]).index(path) for path in seen[0].photos["path"]]
     assert rows != list(range(7)), "not the first ones"
     np.testing.assert_array_equal(seen[0].pooled, every.pooled[rows])

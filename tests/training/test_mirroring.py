@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.arrows import draw_arrows
+from tests.support.monitors import Warned
 from tests.support.small_backbone import SMALL
 from tests.support.trained import train
 from translearn_core import backbones, datasets, runs
@@ -21,17 +22,6 @@ from translearn_core.runs import run_caveats
 from translearn_core.training.search_scoring import Search
 
 TINY = {"backbone": "starter", "image_size": 32, "epochs": 2}
-
-
-class Warned(Monitor):
-    """Keeps what a person would be warned of."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def warning(self, text: str) -> None:
-        """See `Monitor.warning`."""
-        self.said.append(text)
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ class _Fit:
         """Compile, fit and put the best weights back."""
         settings = self._spec.settings
         shape = kept_heads.shape_of(self._model, settings) if self._as_arrays else None
-        was_known = kept_heads.is_known(shape)
+        was_known = kept_heads.note(shape)
         if shape is None or not was_known or self._has_graphs or self._pieces > 1:
             return self._run()
         with kept_heads.borrowed(shape, self._model) as self._model:
@@ -450,7 +450,7 @@ def make_ready(model: Any, settings: Settings) -> None:
     """Compile a new head as `fit` does where it takes rows from arrays, and make its graphs; it learns
     nothing. Where others of its shape were fitted before, this is done for one that they share."""
     shape = kept_heads.shape_of(model, settings)
-    if shape is None or not kept_heads.is_known(shape):
+    if shape is None or not kept_heads.note(shape):
         _make_graphs(model, settings)
     elif not kept_heads.has_one(shape):
         learner = kept_heads.copy_of(model)

@@ -43,8 +43,8 @@ def shape_of(head: Any, settings: Settings) -> Shape | None:
     return widths, rates, settings.label_smoothing
 
 
-def is_known(shape: Shape | None) -> bool:
-    """Whether a head of this shape was fitted before; from now on it counts as one that was."""
+def note(shape: Shape | None) -> bool:
+    """Note that a head of this shape is fitted; whether one was before."""
     if shape is None:
         return False
     with _lock:

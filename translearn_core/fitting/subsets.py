@@ -78,7 +78,8 @@ def as_arrays(part: Subset, classes: int) -> Arrays:
     for index, source in enumerate(sources):
         inputs[index * n : (index + 1) * n] = source.take(part.rows)
     targets = np.concatenate([part.answers(classes, view) for view in range(len(sources))])
-    return inputs, targets, np.tile(part.weights, len(sources))
+    weights = np.tile(part.weights, len(sources))
+    return inputs, targets.astype(np.float32, copy=False), weights.astype(np.float32, copy=False)
 
 
 def unrolled(part: Subset, classes: int) -> Subset:

@@ -3,8 +3,8 @@
 Owns: `draw_weights`. With them a converted graph can be asked where Keras' answers are known
 (`known_answers.py`), whatever weights the backbone of this machine has.
 
-The scale of each array keeps the values of a graph of any depth in the range that learned weights
-give: He et al. 2015 (Delving deep into rectifiers) for kernels, statistics near 0 and 1.
+With the scale of each array the answers of a graph of any depth are finite and differ between photos: He et
+al. 2015 (Delving deep into rectifiers) for kernels, statistics near 0 and 1.
 """
 
 from __future__ import annotations

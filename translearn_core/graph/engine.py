@@ -70,14 +70,15 @@ class OpenVINOEngine:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
         compiled = core.compile_model(steps.build(), "CPU", settings)
         self._queue = openvino.AsyncInferQueue(compiled)
-        self._queue.set_callback(self._finish)
-        self._errors: list[BaseException] = []
+        errors = self._errors = list[BaseException]()
 
-    def _finish(self, request: Any, done: Callable[[Array], None]) -> None:
-        try:
-            done(np.array(request.get_output_tensor(0).data, dtype=np.float32))
-        except BaseException as error:  # noqa: BLE001 - carried to `wait`, which raises it
-            self._errors.append(error)
+        def finish(request: Any, done: Callable[[Array], None]) -> None:
+            try:
+                done(np.array(request.get_output_tensor(0).data, dtype=np.float32))
+            except BaseException as error:  # noqa: BLE001 - carried to `wait`, which raises it
+                errors.append(error)
+
+        self._queue.set_callback(finish)  # of a method, the queue would keep this engine for ever
 
     def submit(self, photos: Array, done: Callable[[Array], None]) -> None:
         """See `Engine.submit`; blocks while every request is busy."""

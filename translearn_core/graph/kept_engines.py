@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import math
+import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,12 +35,11 @@ from translearn_core.graph.engine import (
     run_keras,
 )
 from translearn_core.graph.gpus import count_gpus
-from translearn_core.graph.onnx_writer import write_onnx
 
 logger = logging.getLogger(__name__)
 
 GPU_BATCH = 64
-"""The same on a GPU."""
+"""Photos that Keras is asked about at a time on a GPU."""
 TOLERANCE = 1e-3
 """Largest difference to Keras, relative to the largest value, at which OpenVINO is used."""
 CONVERTER = 1
@@ -92,7 +92,8 @@ def kept_engine(path: Path) -> Literal["agrees", "disagrees", ""]:
     """What is kept of a converted graph: one that can be used, that Keras is to be used, or nothing.
 
     `.json` beside the graph is written last. It holds the difference from Keras (null where the graph
-    was converted without Keras and no answers of Keras are known, until `confirm_engine`) and the
+    was converted without Keras and no answers of Keras are known, until `confirm_engine`; where only those
+    with drawn weights are known, that of the same graph with these) and the
     checksums of the files: a damaged or half written one counts as nothing.
     """
     try:
@@ -109,8 +110,8 @@ def kept_engine(path: Path) -> Literal["agrees", "disagrees", ""]:
 
 
 def is_confirmed(path: Path) -> bool:
-    """Whether Keras was asked the same as what is kept of a converted graph, here or before
-    (`known_answers.py`), and they agreed."""
+    """Whether Keras was asked the same as what is kept of a converted graph, here or before, or the same
+    graph with drawn weights (`known_answers.py`), and they agreed."""
     if kept_engine(path) != "agrees":
         return False
     with suppress(OSError, ValueError, KeyError, TypeError):
@@ -180,7 +181,10 @@ def _trim(newest: Path) -> None:
             continue
         for _used, size, file in files:
             with suppress(OSError):
-                file.unlink()
+                if file.is_dir():  # of a conversion that was killed
+                    shutil.rmtree(file)
+                else:
+                    file.unlink()
                 total -= size
 
 
@@ -223,11 +227,9 @@ def _difference_from_known(model: Any, answers: Array, path: Path) -> float | No
     with tempfile.TemporaryDirectory(
         dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp", ignore_cleanup_errors=True
     ) as folder:
-        file = Path(folder) / "drawn.onnx"
-        write_onnx(drawn, file)
-        engine = OpenVINOEngine(file)
-        answers = run_engine(engine, probe_photos(drawn.input_shape[1:]))
-        del engine  # Windows removes no file that is open
+        file = Path(folder) / "drawn.xml"
+        convert_graph(drawn, file)
+        answers = run_engine(OpenVINOEngine(file), probe_photos(drawn.input_shape[1:]))
     return _difference(answers, drawn.answers)
 
 

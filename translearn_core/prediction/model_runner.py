@@ -185,30 +185,31 @@ class OpenVINORunner:
         steps.input().tensor().set_element_type(openvino.Type.u8)
         settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
         self._queue = openvino.AsyncInferQueue(core.compile_model(steps.build(), "CPU", settings))
-        self._queue.set_callback(self._finish)
-        self._parts: dict[int, list[Array]] = {}
-        self._n_outputs = 1
+        self._queue.set_callback(_finish)  # of a method, the queue would keep this runner for ever
         self._classes = int(model.outputs[0].get_partial_shape()[1].get_length())
-
-    def _finish(self, request: Any, start: int) -> None:
-        self._parts[start] = [
-            np.array(request.get_output_tensor(index).data, dtype=np.float32)
-            for index in range(self._n_outputs)
-        ]
 
     def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
         """See `ModelRunner.run`."""
-        self._parts = {}
-        self._n_outputs = (3 if maps else 2) if self.head else 1
+        found: dict[int, list[Array]] = {}
+        n_outputs = (3 if maps else 2) if self.head else 1
         for start in range(0, len(photos), COPY_BATCH):
-            self._queue.start_async({0: photos[start : start + COPY_BATCH]}, start)
+            asked = found, start, n_outputs
+            self._queue.start_async({0: photos[start : start + COPY_BATCH]}, asked)
         self._queue.wait_all()
-        parts = [self._parts[start] for start in sorted(self._parts)]
-        self._parts = {}
+        parts = [found[start] for start in sorted(found)]
         if not parts:
             return ModelOutput(probabilities=np.empty((0, self._classes), np.float32))
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return ModelOutput(**dict(zip(OUTPUTS, columns, strict=False)))
+
+
+def _finish(request: Any, asked: tuple[dict[int, list[Array]], int, int]) -> None:
+    """Put what a request answers to the photos from a position on, so many outputs, where it belongs."""
+    found, start, n_outputs = asked
+    found[start] = [
+        np.array(request.get_output_tensor(index).data, dtype=np.float32)
+        for index in range(n_outputs)
+    ]
 
 
 # ---------------------------------------------------------------------------------------- Keras

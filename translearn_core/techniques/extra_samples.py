@@ -22,7 +22,7 @@ from translearn_core.features.extractor import POOLED
 from translearn_core.fitting.data import TrainingData, extract_features
 from translearn_core.fitting.inputs import FeatureSource, InMemory, Stacked
 from translearn_core.fitting.plan import Plan
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.monitor import Monitor
 
@@ -131,6 +131,13 @@ def gather_unlabelled(
     cuts = [(POOLED, view) for view in views]
     paths = dataset.photos["path"].to_numpy()
     if most is not None and len(paths) > most:
+        text = _(
+            "{most} of the {n} photos in {name}, drawn by chance, are used for adaptation: the figures "
+            "are of these."
+        )
+        monitor.warning(
+            text.format(most=number(most, ","), n=number(len(paths), ","), name=dataset.name)
+        )
         paths = paths[np.sort(np.random.default_rng(41).permutation(len(paths))[:most])]
     extract_features(look, cuts, list(paths), monitor)
     photos = dataset.photos

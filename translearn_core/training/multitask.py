@@ -127,7 +127,7 @@ def learn_tasks(
             TrainingSet.of(of_task),
             Techniques(plan),
             monitor.silent(),
-            epochs=plan.settings.epochs,
+            epochs=plan.settings.epochs if plan.fine_tunes else None,
         )
         temperature = calibrate(learned.head, learned.validation)
         head = _as_task_head(task, learned.head)

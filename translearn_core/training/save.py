@@ -94,7 +94,7 @@ def save_model(
 
     Where Keras has confirmed what the features come from, the file is written and read without building
     the network; should what was read not answer as measured, Keras does both. Keras' answers are known
-    at the usual sizes; at others the first run with a backbone has Keras do both, and hold what the
+    at the usual sizes, be it with drawn weights; at others the first run with a backbone has Keras do both, and hold what the
     features came from against Keras as well.
     """
     learned = data.photos[data.split == "train"]

@@ -96,8 +96,10 @@ def _carry_out(plan: Plan, monitor: Monitor, clock: Clock) -> bool:
     tasks = read_tasks(plan, data)  # as they are now: a person may change the labels meanwhile
     _warn(plan, monitor)
     made = making.made(lambda: monitor.stop_requested)
+    # a pass that had to ask Keras after all drew from the same random state meanwhile
+    head = made.head if data.network is None and plan.saves_by_record else None
     data = replace(data, network=data.network or made.network)
-    model = learn(plan, data, monitor, clock, head=made.head)
+    model = learn(plan, data, monitor, clock, head=head)
     release_memory()
     stopped = monitor.stop_requested
     monitor.stage("evaluate")
