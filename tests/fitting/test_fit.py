@@ -199,7 +199,7 @@ def test_only_a_few_heads_are_kept_and_none_that_failed() -> None:
     shapes = [kept_heads.shape_of(head, Settings()) for head in heads]
     for shape, head in zip(shapes, heads, strict=True):
         assert shape is not None
-        assert not kept_heads.is_known(shape)
+        assert not kept_heads.note(shape)
         with kept_heads.borrowed(shape, head) as learner:
             assert learner is not head
     assert [kept_heads.has_one(shape) for shape in shapes if shape] == [False] * 2 + [True] * 4
