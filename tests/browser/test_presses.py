@@ -112,6 +112,9 @@ def test_an_answered_photo_is_a_few_presses_away(
     draw_photos(tmp_path / "colours", per_class=4, seed=1)
     archive = shutil.make_archive(str(tmp_path / "colours"), "zip", tmp_path / "colours")
     page.evaluate(GO, "/")
+    expect(
+        page.locator(".st-key-demo button")
+    ).to_be_visible()  # the page before has a box for files, too
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(archive)
     expect(page.locator(".st-key-train button")).to_be_enabled(timeout=PATIENCE_MS)
     assert presses - opened + FILE_DIALOG <= MOST_WITH_ZIP
