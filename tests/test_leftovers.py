@@ -48,6 +48,7 @@ def test_what_an_ended_process_left_goes_at_once_and_what_is_at_work_stays(
     places = {
         workspace / "datasets": leftovers.IMPORTING,
         workspace / "uploads": "",
+        workspace / "cache" / leftovers.ENGINES: leftovers.CONVERTING,
         tmp_path / "temporary": leftovers.DECODING,
     }
     left, at_work = [], []

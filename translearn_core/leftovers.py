@@ -20,7 +20,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +34,10 @@ IMPORTING = ".importing-"
 """In the folder of data sets: one that is being brought in."""
 DELETED = ".deleted-"
 """In the folder of data sets or runs: one that is being deleted."""
+CONVERTING = ".converting-"
+"""Beside converted graphs: one on its way."""
+ENGINES = "engines"
+"""In the folder of the cache: converted graphs."""
 DECODING = "translearn-decode-"
 """In the system's temporary folder: pixels on their way between processes."""
 STALE_S = 24 * 3600.0
@@ -50,6 +54,17 @@ def own_name(prefix: str) -> str:
     return f"{prefix}{os.getpid()}-{_machine()}{secrets.token_hex(_RANDOM // 2)}"
 
 
+@contextmanager
+def working_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A temporary folder of this process in `parent`, removed at the end where the system lets it."""
+    folder = parent / own_name(prefix)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @cache
 def _machine() -> str:
     """Hex digits that differ between machines; where a machine has no address, between processes."""
@@ -57,10 +72,11 @@ def _machine() -> str:
 
 
 def sweep() -> None:
-    """Remove what killed processes left: unfinished imports, deletions, uploads and pixels."""
+    """Remove what killed processes left: unfinished imports, deletions, uploads, conversions and pixels."""
     folders = [
         *(folder for space in spaces.all_spaces() for folder in _left_in(space)),
         *_children(spaces.root() / spaces.PEOPLE, DELETED),
+        *_children(spaces.root() / "cache" / ENGINES, CONVERTING),
         *_children(Path(tempfile.gettempdir()), DECODING),
     ]
     for folder in folders:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.clouds import training_data
 from translearn_core import datasets, runs
-from translearn_core.arrays import Array
+from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation.calibration import as_logits, fit_temperature
 from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
@@ -109,10 +109,7 @@ def test_the_linear_half_learned_beside_is_the_one_that_is_learned_afterwards(
 def test_labels_of_validation_photos_change_nothing_of_the_half_that_has_not_learned_from_them(
     plan: Plan,
 ) -> None:
-    rng = np.random.default_rng(4)
-    labels = np.tile([0, 1], 60)
-    features = rng.normal(0, 1, (120, WIDTH))
-    features[:, :20] += 0.5 * labels[:, None]
+    features, labels = draw_overlapping(np.random.default_rng(4), 120, columns=20, apart=0.5)
     split = np.repeat(["train", "val"], 60)
     plan = replace(plan, settings=plan.settings.model_copy(update={"epochs": 2}))
     halves = []
@@ -126,6 +123,16 @@ def test_labels_of_validation_photos_change_nothing_of_the_half_that_has_not_lea
     for name in ("penalty", "temperature"):
         assert unseeing[name] == unseeing_others[name]
     assert seeing != seeing_others
+
+
+def draw_overlapping(
+    rng: np.random.Generator, n: int, *, columns: int, apart: float, noise: float = 1.0
+) -> tuple[Array, Ints]:
+    """Features `(n, WIDTH)` of two classes in turn, which differ in the first columns, and the classes."""
+    labels = np.tile([0, 1], n // 2)
+    features = rng.normal(0, noise, (n, WIDTH))
+    features[:, :columns] += apart * labels[:, None]
+    return features, labels
 
 
 def named_right(head: object, data: TrainingData, label: int) -> float:
@@ -168,10 +175,8 @@ def test_the_linear_half_of_changed_answers_is_calibrated_by_the_validation_phot
     """Answers about photos of another place are guesses, which say nothing of how often a head is
     right, unlike the labels of 160 validation photos."""
     rng = np.random.default_rng(2)
-    labels = np.tile([0, 1], 200)
+    features, labels = draw_overlapping(rng, 400, columns=40, apart=0.5)
     split = np.repeat(["train", "val", "train"], [80, 160, 160])
-    features = rng.normal(0, 1, (400, WIDTH))
-    features[:, :40] += 0.5 * labels[:, None]
     labels[240:] = rng.integers(0, 2, 160)
     data = training_data(features, labels, split)
     training = TrainingSet(data=data, joined=data.joined(), anew=True)
@@ -192,10 +197,9 @@ def test_the_head_before_the_validation_photos_is_calibrated_by_its_own_answers(
     plan: Plan,
 ) -> None:
     """Its hidden half is of the best epoch, what is saved goes by the last one; here they differ."""
-    rng = np.random.default_rng(3)
-    labels = np.tile([0, 1], 60)
-    features = rng.normal(0, 0.5, (120, WIDTH))
-    features[:, :10] += labels[:, None]
+    features, labels = draw_overlapping(
+        np.random.default_rng(3), 120, columns=10, apart=1.0, noise=0.5
+    )
     labels[:15] = 1 - labels[:15]
     data = training_data(features, labels, np.repeat(["train", "val"], 60))
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core import spaces
+from translearn_core import leftovers, spaces
 from translearn_core.arrays import HEADER_LOCK, Array, Bools, Ints
 from translearn_core.atomic import replace_file
 from translearn_core.datasets import DECODE_VERSION
@@ -38,7 +38,7 @@ MANY_ROWS = 256
 """After so many rows were taken, what was read of the mapped files is let go again: the memory of a
 process does not grow with the features that it walks through. Linux maps up to half a megabyte around
 each row that is read."""
-CACHED = ("features", "engines")
+CACHED = ("features", leftovers.ENGINES)
 """Folders of the cache that can be made again; beside them lie logs, measured speeds and work under
 way."""
 _HASH = "S64"

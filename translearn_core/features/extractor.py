@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from translearn_core import backbones
+from translearn_core import backbones, leftovers
 from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import weights_status
@@ -124,7 +124,7 @@ class FeatureExtractor:
             weights = content_hash(weights_status(self.backbone).path)
         facts = [self.backbone.name, weights, cut, str(self.size), conversion_versions()]
         digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24]
-        return cache_folder() / "engines" / f"{digest}.xml"
+        return cache_folder() / leftovers.ENGINES / f"{digest}.xml"
 
     @property
     def is_recorded(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from translearn_core import leftovers
 from translearn_core.backbones import get_backbone
 from translearn_core.features import costs
 from translearn_core.features.cache import cache_folder
@@ -37,7 +38,7 @@ def measure_speed(backbone_name: str) -> None:
     device = prepare_device()
     network = build_backbone(backbone, size=size, weights="random", seed=0)
     prefix, _suffix = split_at(network, cut_points(network)[-1])
-    path = cache_folder() / "engines" / f"speed-{backbone_name}.xml"
+    path = cache_folder() / leftovers.ENGINES / f"speed-{backbone_name}.xml"
     engine = open_prefix_engine(path, lambda: prefix)
     photos = np.random.default_rng(0).integers(
         0, 256, (4 * ENGINE_BATCH, size, size, 3), dtype=np.uint8

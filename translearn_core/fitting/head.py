@@ -25,7 +25,7 @@ ENOUGH_SAMPLES = 30_000
 LEAST_EPOCHS = 12
 """A head has learned what it can from so many photos, with their views, or so many rounds. On 2,000
 photos of litter 46,000 gave 0.781, 30,000 0.787 and 24,000 0.784 (means of five seeds)."""
-VIEWED_PART = 0.5
+MIRRORED_PART = 0.5
 """Part of the epochs that a hidden layer beside a linear half needs where each photo is also shown mirrored
 (docs/experiments/head.md)."""
 REFIT_BELOW = 150
@@ -74,7 +74,7 @@ def count_epochs(plan: Plan, data: TrainingData) -> int:
     if not plan.settings.early_stopping:
         return most
     if plan.augmentation == "mirror" and data.views_pooled and has_linear_half(plan):
-        most = max(min(LEAST_EPOCHS, most), math.ceil(most * VIEWED_PART))
+        most = max(min(LEAST_EPOCHS, most), math.ceil(most * MIRRORED_PART))
     enough = max(LEAST_EPOCHS, math.ceil(ENOUGH_SAMPLES / max(1, len(data.rows("train")))))
     return min(most, enough)
 

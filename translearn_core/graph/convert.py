@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from translearn_core import leftovers
 from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file
 from translearn_core.errors import InputError, TransLearnError
@@ -120,9 +120,7 @@ def _convert_traced(model: Any, path: Path) -> None:
     module = tf.Module()
     module.weights = list(function.variables)  # what is saved must be reachable from the module
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp", ignore_cleanup_errors=True
-    ) as folder:
+    with leftovers.working_folder(path.parent, leftovers.CONVERTING) as folder:
         tf.saved_model.save(module, folder, signatures=function)
         _save(import_openvino().Core().read_model(folder), path)
 

@@ -11,8 +11,6 @@ import hashlib
 import json
 import logging
 import math
-import shutil
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
@@ -21,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from translearn_core import leftovers
 from translearn_core.arrays import Array
 from translearn_core.atomic import write_atomically
 from translearn_core.errors import WeightsError
@@ -181,10 +180,7 @@ def _trim(newest: Path) -> None:
             continue
         for _used, size, file in files:
             with suppress(OSError):
-                if file.is_dir():  # of a conversion that was killed
-                    shutil.rmtree(file)
-                else:
-                    file.unlink()
+                file.unlink()
                 total -= size
 
 
@@ -224,10 +220,8 @@ def _difference_from_known(model: Any, answers: Array, path: Path) -> float | No
     drawn = model.drawn()
     if drawn is None:
         return None
-    with tempfile.TemporaryDirectory(
-        dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp", ignore_cleanup_errors=True
-    ) as folder:
-        file = Path(folder) / "drawn.xml"
+    with leftovers.working_folder(path.parent, leftovers.CONVERTING) as folder:
+        file = folder / "drawn.xml"
         convert_graph(drawn, file)
         answers = run_engine(OpenVINOEngine(file), probe_photos(drawn.input_shape[1:]))
     return _difference(answers, drawn.answers)

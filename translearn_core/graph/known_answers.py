@@ -41,8 +41,8 @@ def drawn_name_of(backbone: Backbone, size: int) -> str:
 
 def has_answers(backbone: Backbone, size: int) -> bool:
     """Whether Keras' answers are known, with the weights of its file or with drawn ones."""
-    known = read_answers(backbone, size), read_drawn_answers(backbone, size)
-    return any(answers is not None for answers in known)
+    read_first = read_drawn_answers, read_answers  # the second reads all of the weights
+    return any(read(backbone, size) is not None for read in read_first)
 
 
 def read_answers(backbone: Backbone, size: int) -> Array | None:
