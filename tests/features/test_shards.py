@@ -19,7 +19,7 @@ from translearn_core import __version__, backbones, datasets
 from translearn_core.datasets.pending_stats import take_over_facts
 from translearn_core.errors import ClusterError
 from translearn_core.features import node_pass
-from translearn_core.features.cache import FeatureKey
+from translearn_core.features.cache import FeatureCache, FeatureKey, empty_cache
 from translearn_core.features.extractor import PIXELS, POOLED, Engines, FeatureExtractor
 from translearn_core.features.node_pass import ShardResult, ShardWorker, map_shards
 from translearn_core.imaging.reading import Reading
@@ -113,6 +113,44 @@ def test_what_a_shard_found_stays_while_another_process_reads_it(
     assert take_over_facts(dataset) == []
     assert not list(dataset.folder.glob("pass/*"))
     assert dataset.photos.equals(photos)
+
+
+def test_one_pass_takes_varied_views_of_some_photos_only(workspace: Path, tmp_path: Path) -> None:
+    dataset = datasets.import_source(
+        draw_photos(tmp_path / "photos", per_class=9), in_place=True, check=False
+    )
+    paths = list(dataset.photos["path"])  # 27: neither part is a multiple of a batch or a shard
+    varied, rest = paths[:13], paths[13:]
+    look = replace(starter(dataset, shard=5), strength="mirror")
+    monitor = Counts()
+    look.take([(POOLED, 0), (POOLED, 1)], varied, monitor, as_they_are=rest)
+    assert monitor.told[-1] == (27, 27)
+    hashes = list(dataset.photos.set_index("path").loc[paths, "sha256"])
+    mirrored = FeatureCache(look.key(POOLED, 1), root=look.root)
+    assert list(mirrored.holds(hashes)) == [True] * 13 + [False] * 14
+    together = look.table(POOLED, 0, hashes).take(np.arange(27))
+    views = look.table(POOLED, 1, hashes[:13]).take(np.arange(13))
+    empty_cache()
+    look.take([(POOLED, 0), (POOLED, 1)], varied, SILENT)
+    look.take([(POOLED, 0)], rest, SILENT)
+    assert np.array_equal(look.table(POOLED, 0, hashes).take(np.arange(27)), together)
+    assert np.array_equal(look.table(POOLED, 1, hashes[:13]).take(np.arange(13)), views)
+
+
+def test_where_all_views_are_known_the_rest_is_taken_as_it_is(
+    workspace: Path, tmp_path: Path
+) -> None:
+    dataset = datasets.import_source(
+        draw_photos(tmp_path / "photos", per_class=3), in_place=True, check=False
+    )
+    paths = list(dataset.photos["path"])
+    look = replace(starter(dataset), strength="mirror")
+    look.take([(POOLED, 0), (POOLED, 1)], paths[:4], SILENT)
+    look.take([(POOLED, 0), (POOLED, 1)], paths[:4], SILENT, as_they_are=paths[4:])
+    assert look.has_features
+    assert not FeatureCache(look.key(POOLED, 1), root=look.root).holds(
+        dataset.photos.set_index("path").loc[paths[4:], "sha256"]
+    ).any()
 
 
 class InThisProcess:

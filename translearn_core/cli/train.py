@@ -17,6 +17,7 @@ from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.interrupt import kept
 from translearn_core.cli.settings import make_settings_of, with_setting_options
 from translearn_core.i18n import _
+from translearn_core.imaging import decoder_process
 
 
 @app.command()
@@ -48,6 +49,7 @@ def train(
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
     with kept(_("Nothing was kept: the run had not begun.")):
         settings = make_settings_of(named, pairs=set_, preset=preset)
+        decoder_process.start_ahead(Path(source))
         from translearn_core.cli import train_work
 
         run = train_work.make_run(

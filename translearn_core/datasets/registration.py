@@ -18,7 +18,7 @@ from functools import cache
 import numpy as np
 
 from translearn_core.arrays import Bools, Floats, Ints
-from translearn_core.imaging.decode import processor_count
+from translearn_core.concurrency import processor_count
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE as SIDE
 from translearn_core.imaging.stats import GreyThumbnails
 

@@ -5,18 +5,20 @@ other, and what a pass tells.
 Leaves to others: the cache on disk (`cache.py`), which outputs are wanted (`extractor.py`), passes
 over several machines (`node_pass.py`).
 
-Batches never reach over the end of a shard, so that a shard comes out alike wherever it is done.
+Batches never reach over the end of a shard, nor shards over the end of a part of which the same is kept, so
+that a shard comes out alike wherever it is done.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import compress, groupby, pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,6 +72,12 @@ class Output:
     store: np.dtype[Any]
     """Type to keep: float32, float16 or uint8. Float16 is clipped to its range."""
     root: Path | None = None
+    until: int | None = None
+    """Kept of the photos before this position of the pass alone; None: of all."""
+
+    def keeps(self, position: int) -> bool:
+        """Whether it is kept of the photo at that position."""
+        return self.until is None or position < self.until
 
 
 def extract(
@@ -87,7 +95,7 @@ def extract(
 
     Args:
         photos: where the photos are.
-        outputs: what to keep of each; all at the same photo size and fit.
+        outputs: what to keep of each; all at the same photo size and fit, one at least of all photos.
         keep: takes what was found of a shard once its features are in the cache.
         progress: called with photos that are done with, photos in all and photos per second so far;
             not while the engines are still being opened.
@@ -101,17 +109,26 @@ def extract(
     n_read = n_left_out = 0
     started = time.monotonic()
 
+    starts = [part.start for part in parts_of(len(photos), outputs)]
+    of_all = [writer for out, writer in zip(outputs, writers, strict=True) if out.until is None]
+
     def tell() -> None:
-        done = min(writer.photos for writer in writers) + n_left_out
+        done = min(writer.photos for writer in of_all) + n_left_out
         if progress and done:
             progress(done, len(photos), done / max(time.monotonic() - started, 1e-6))
+
+    def shard_of(position: int) -> tuple[int, int]:
+        """Where the part begins that the photo lies in, and which shard of that part it lies in."""
+        start = starts[bisect_right(starts, position) - 1]
+        return start, (position - start) // shard
 
     feed = _Feed(outputs, writers, stop or _never, tell)
     decoded = decode_ahead(photos, size=outputs[0].key.size, fit=outputs[0].key.fit)
     lost: list[tuple[int, PhotoError]] = []
     try:
         reached = _until_lost(decoded, photos, lost)
-        for _number, of_shard in groupby(reached, lambda found: found[0] // shard):
+        for (start, _number), of_shard in groupby(reached, lambda found: shard_of(found[0])):
+            kept = [output.keeps(start) for output in outputs]
             facts = ShardFacts()
             for batch in in_batches(of_shard, ENGINE_BATCH):
                 for i, error in batch.unreadable.items():
@@ -121,7 +138,7 @@ def extract(
                     zip(batch.indices, (photo.stats for photo in batch.photos), strict=True)
                 )
                 n_left_out += len(batch.unreadable)
-                feed.put([(photo.stats.sha256, photo.image) for photo in batch.photos])
+                feed.put([(photo.stats.sha256, photo.image) for photo in batch.photos], kept)
                 if feed.stopped():
                     break
             feed.finish()
@@ -153,6 +170,13 @@ def _until_lost(
             lost.append((i, photo))
             return
         yield i, photo
+
+
+def parts_of(n: int, outputs: Sequence[Output]) -> list[range]:
+    """Positions of `n` photos in parts of which the same outputs are kept."""
+    borders = {0, n, *(min(output.until, n) for output in outputs if output.until is not None)}
+    ordered = sorted(borders)
+    return [range(start, stop) for start, stop in pairwise(ordered)]
 
 
 def _never() -> bool:
@@ -231,7 +255,7 @@ class _Feed:
         self._outputs = outputs
         self._writers = writers
         self._stop = stop
-        self._waiting: deque[Batch] = deque()
+        self._waiting: deque[tuple[Batch, Sequence[bool]]] = deque()
         self._waiting_bytes = 0
         self._opening: Future[dict[tuple[str, bool], Engine]] = Future()
         self.was_stopped = False
@@ -248,9 +272,9 @@ class _Feed:
         self.was_stopped = self.was_stopped or self._stop()
         return self.was_stopped
 
-    def put(self, batch: Batch) -> None:
-        """Take one batch; blocks while the engines have enough to do."""
-        self._waiting.append(batch)
+    def put(self, batch: Batch, kept: Sequence[bool]) -> None:
+        """Take one batch, and which outputs are kept of it; blocks while the engines have enough to do."""
+        self._waiting.append((batch, kept))
         self._waiting_bytes += sum(image.nbytes for _name, image in batch)
         if self._opening.done() or self._waiting_bytes >= WAITING_BYTES:
             self._drain()
@@ -275,10 +299,14 @@ class _Feed:
         engines = self._opening.result()
         submitted = 0
         while self._waiting and submitted != most and (most or not self.stopped()):
-            submit(self._waiting.popleft(), self._outputs, engines, self._writers)
+            batch, kept = self._waiting.popleft()
+            outputs, writers = compress(self._outputs, kept), compress(self._writers, kept)
+            submit(batch, list(outputs), engines, list(writers))
             submitted += 1
             self._tell()
-        self._waiting_bytes = sum(image.nbytes for batch in self._waiting for _, image in batch)
+        self._waiting_bytes = sum(
+            image.nbytes for batch, _kept in self._waiting for _name, image in batch
+        )
 
 
 def open_engines(outputs: Sequence[Output]) -> dict[tuple[str, bool], Engine]:

@@ -167,7 +167,8 @@ class FeatureExtractor:
         cuts: Sequence[Cut],
         paths: Sequence[str],
         monitor: Monitor,
-        engines: Engines | None = None,
+        *,
+        as_they_are: Sequence[str] = (),
     ) -> PassReport:
         """Have every photo of `paths` (of the manifest) in the cache for all `cuts`.
 
@@ -175,19 +176,27 @@ class FeatureExtractor:
         cannot be read, are recorded in the data set, those of a pass that was killed as well.
 
         Args:
-            engines: of an earlier pass of this extractor, which stay open.
+            as_they_are: further photos, of which no varied view is taken.
 
         Raises:
             StopRequestedError: the monitor said so; what was done stays cached.
             SourceError: photos cannot be reached; the manifest stays as it is.
         """
-        engines = engines or Engines(self)
+        engines = Engines(self)
         outputs = [engines.output(cut, view) for cut, view in cuts]
         known = take_over_facts(self.dataset)
-        missing = self._missing(paths, outputs)
+        varied = self._missing(paths, outputs)
+        missing = [
+            *varied,
+            *self._missing(as_they_are, [out for out in outputs if not out.key.view]),
+        ]
         if not missing:
             return PassReport(left_out=tuple(known))
-        tell = PassProgress(monitor, len(paths), done=len(paths) - len(missing))
+        if len(varied) < len(missing):
+            outputs = [replace(out, until=len(varied) if out.key.view else None) for out in outputs]
+            outputs = [out for out in outputs if out.until != 0]
+        n = len(paths) + len(as_they_are)
+        tell = PassProgress(monitor, n, done=n - len(missing))
 
         def keep(facts: ShardFacts) -> None:
             stats = {missing[i]: entry for i, entry in facts.stats.items()}

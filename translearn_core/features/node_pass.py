@@ -16,6 +16,7 @@ import logging
 import tempfile
 import threading
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -37,6 +38,7 @@ from translearn_core.features.extract import (
     ShardFacts,
     extract,
     open_engines,
+    parts_of,
     submit,
 )
 from translearn_core.graph.engine import ENGINE_BATCH, Engine, OpenVINOEngine
@@ -300,12 +302,20 @@ def run_pass(
     if not cluster.is_named() or len(photos) <= shard:
         return extract(photos, outputs, keep=keep, progress=progress, stop=stop, shard=shard)
     began = time.monotonic()
-    rest, n_read = _on_nodes(photos, outputs, keep, progress, stop, shard)
+    rest: list[int] = []
+    n_read = 0
+    for part in parts_of(len(photos), outputs):
+        if stop():
+            break
+        kept = [one for one in outputs if one.keeps(part.start)]
+        left, n_of_part = _on_nodes(photos, part, kept, keep, progress, n_read, stop, shard)
+        rest += left
+        n_read += n_of_part
     if rest and not stop():
         done = len(photos) - len(rest)
         here = extract(
             PhotoFiles(rest, photos.__getitem__),
-            outputs,
+            [replace(one, until=_count_before(rest, one.until)) for one in outputs],
             keep=lambda facts: keep(_moved(facts, rest)),
             progress=lambda n, _all, per_s: progress(done + n, len(photos), per_s),
             stop=stop,
@@ -316,22 +326,34 @@ def run_pass(
     return PassResult(n_read=n_read, stopped=stop(), photos_per_s=n_read / seconds)
 
 
+def _count_before(positions: Sequence[int], until: int | None) -> int | None:
+    """How many of some ascending positions lie before `until`."""
+    return None if until is None else bisect_left(positions, until)
+
+
 def _on_nodes(
     photos: Sequence[PhotoFile],
+    part: range,
     outputs: Sequence[Output],
     keep: Keep,
     progress: Callable[[int, int, float], None],
+    n_before: int,
     stop: Callable[[], bool],
     shard: int,
 ) -> tuple[list[int], int]:
-    """Do what nodes can do; the positions that are left, and how many photos were read."""
+    """Do what nodes can do of a part of the photos; the positions that are left, and how many were read.
+
+    Args:
+        n_before: photos of the pass that were read before.
+    """
     setup = _setup_of(outputs)
     if setup is None:
-        return list(range(len(photos))), 0
+        return list(part), 0
     shards = [
-        range(start, min(start + shard, len(photos))) for start in range(0, len(photos), shard)
+        range(start, min(start + shard, part.stop)) for start in range(part.start, part.stop, shard)
     ]
-    rest = np.ones(len(photos), np.bool_)
+    rest = np.zeros(len(photos), np.bool_)
+    rest[part.start : part.stop] = True
     n_read = 0
     began = time.monotonic()
     caches = [FeatureCache(output.key, root=output.root) for output in outputs]
@@ -344,7 +366,8 @@ def _on_nodes(
             keep(read)
             rest[list(read.stats)] = False
             n_read += len(read.stats)
-            progress(n_read, len(photos), n_read / max(time.monotonic() - began, 1e-6))
+            per_s = n_read / max(time.monotonic() - began, 1e-6)
+            progress(n_before + n_read, len(photos), per_s)
     return [int(row) for row in np.flatnonzero(rest)], n_read
 
 

@@ -26,7 +26,6 @@ from translearn_core.features.extractor import (
     PIXELS,
     POOLED,
     Cut,
-    Engines,
     FeatureExtractor,
     PassReport,
 )
@@ -34,6 +33,7 @@ from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.mirroring import Mirroring, settle_mirroring
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.i18n import _, ngettext
+from translearn_core.imaging import decoder_process
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.imaging.remote import PhotoFile, PhotoFiles
 from translearn_core.imaging.square import Fit
@@ -96,6 +96,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     dataset, settings, look = plan.dataset, plan.settings, plan.extractor
     listed = set(dataset.photos["path"])
     report = _first_pass(plan, cuts, monitor)
+    decoder_process.end_waiting()
     datasets.check_ready(dataset)
     photos = dataset.photos.reset_index(drop=True)
     if not listed.issuperset(photos["path"]):  # more came in meanwhile
@@ -175,14 +176,13 @@ def _first_pass(plan: Plan, cuts: Sequence[str], monitor: Monitor) -> PassReport
         return extract_features(look, plain, list(photos["path"]), monitor)
     mirrored = [(cut, 1) for cut in cuts if cut != PIXELS]
     given = photos["split"].isin(["val", "test"])
-    engines = Engines(look)
-    report = extract_features(
-        look, plain + mirrored, list(photos["path"][~given]), monitor, engines
+    return extract_features(
+        look,
+        plain + mirrored,
+        list(photos["path"][~given]),
+        monitor,
+        as_they_are=list(photos["path"][given]),
     )
-    if given.any():
-        rest = extract_features(look, plain, list(photos["path"][given]), monitor, engines)
-        report = replace(report, network=report.network or rest.network)
-    return report
 
 
 def _split(plan: Plan) -> pd.Series:
@@ -208,10 +208,11 @@ def extract_features(
     cuts: Sequence[Cut],
     paths: Sequence[str],
     monitor: Monitor,
-    engines: Engines | None = None,
+    *,
+    as_they_are: Sequence[str] = (),
 ) -> PassReport:
     """One pass, see `FeatureExtractor.take`; the person is told of photos that had to be left out."""
-    report = look.take(cuts, paths, monitor, engines)
+    report = look.take(cuts, paths, monitor, as_they_are=as_they_are)
     if report.left_out:
         names = ", ".join(Path(path).name for path in report.left_out[:3])
         n = len(report.left_out)

@@ -5,13 +5,20 @@ Owns: `import_keras`, `import_openvino`. Leaves to others: what is done with the
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+
+TENSORFLOW = ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2")
+"""Its shared libraries, the ones that others need first."""
 
 
 def import_openvino() -> Any:
@@ -37,6 +44,7 @@ def import_keras() -> Any:
         import keras
 
         return keras
+    _load_tensorflow()
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -47,6 +55,23 @@ def import_keras() -> Any:
         if collects:
             gc.enable()
     return keras
+
+
+def _load_tensorflow() -> None:
+    """Load TensorFlow's shared libraries, without the lock of the interpreter.
+
+    Importing TensorFlow, which would load them, holds it meanwhile: no other thread goes on for a third of a
+    second, longer where they have to be read from the disk. On Linux; elsewhere nothing is done.
+    """
+    found = find_spec("tensorflow") if sys.platform == "linux" else None
+    if found is None:
+        return
+    with suppress(OSError, AttributeError):  # another C library
+        load = ctypes.CDLL(None).dlopen  # ctypes calls it without the lock
+        load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+        for folder in found.submodule_search_locations or ():
+            for name in TENSORFLOW:
+                load(os.fsencode(Path(folder) / name), os.RTLD_NOW)
 
 
 @contextmanager

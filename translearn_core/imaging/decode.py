@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from PIL import GifImagePlugin, Image
 
+from translearn_core.concurrency import processor_count
 from translearn_core.config import load_configuration
 from translearn_core.errors import MissingPhotoError, PhotoError, UnreachableError
 from translearn_core.i18n import _, number
@@ -231,13 +232,6 @@ def iterate_photos(
             position += 1
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def processor_count() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def check_length(length: int, limits: Limits) -> None:

@@ -1,7 +1,7 @@
 """A pool of processes that decodes photos ahead of the consumer.
 
-Owns: starting the processes, sending them batches of paths, and returning pixels and statistics in
-order. Leaves to others: the decode itself (`decode.py`).
+Owns: sending the processes batches of paths, and returning pixels and statistics in order.
+Leaves to others: the decode itself (`decode.py`), starting a process (`decoder_process.py`).
 
 Threads decode as fast, but wait for the GIL while another thread imports a library or builds a
 network: at the start of a run that takes seconds.
@@ -18,7 +18,6 @@ import os
 import pickle
 import queue
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -33,16 +32,15 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import leftovers
-from translearn_core.concurrency import import_path
+from translearn_core.concurrency import processor_count
 from translearn_core.config import load_configuration
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import language
-from translearn_core.imaging import budget, reading
+from translearn_core.imaging import budget, decoder_process, reading
 from translearn_core.imaging.decode import (
     DecodedPhoto,
     decode_photo,
     iterate_photos,
-    processor_count,
 )
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.refusals import ShareError
@@ -53,8 +51,6 @@ from translearn_core.installation_limits import Limits
 logger = logging.getLogger(__name__)
 
 Pixels = npt.NDArray[np.uint8]
-MIN_PHOTOS = 250
-"""With fewer photos, threads finish before the processes have started."""
 BATCH = 8
 """Photos per request."""
 MAX_PENDING = 2
@@ -104,7 +100,7 @@ def decode_ahead(
 
     The photos of a process that ends unexpectedly are decoded in this one.
     """
-    if len(paths) < MIN_PHOTOS:
+    if len(paths) < decoder_process.MIN_PHOTOS:
         yield from iterate_photos(paths, size=size, fit=fit, limits=limits)
         return
     workers = processor_count()
@@ -190,7 +186,7 @@ class _Decoder(threading.Thread):
         self._requests = requests
         self._pending: deque[_Request] = deque()
         self._closed = False
-        self._process = _start()
+        self._process = decoder_process.start()
         self.start()
 
     def run(self) -> None:
@@ -238,25 +234,6 @@ class _Decoder(threading.Thread):
             request.result.set_result(_decode(request.paths, self._setup, None))
         except BaseException as error:  # noqa: BLE001 - raised where the result is read
             request.result.set_exception(error)
-
-
-def _start() -> subprocess.Popen[bytes] | None:
-    """A decoding process; None where none can be started."""
-    one_thread = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    options: dict[str, Any] = {}
-    if sys.platform == "win32":
-        options["creationflags"] = subprocess.CREATE_NO_WINDOW
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | one_thread | {"PYTHONPATH": import_path()},
-            **options,
-        )
-    except OSError:
-        logger.exception("No decoding process could be started; going on without it")
-        return None
 
 
 def _send(stream: Any, message: object) -> None:

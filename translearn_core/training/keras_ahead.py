@@ -17,6 +17,7 @@ from typing import Any
 
 from translearn_core.concurrency import run_in_thread, wait_for
 from translearn_core.fitting.plan import Plan
+from translearn_core.graph.engine import bfloat16_pays
 from translearn_core.graph.libraries import import_keras
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Ahead:
         self._plan = plan
         self._makes_head = plan.expects_to_save_by_record
         self._builds = look.is_recorded and not look.has_features and not self._makes_head
+        bfloat16_pays()  # loads OpenVINO, for which the pass would wait until TensorFlow is loaded
         self._making: Future[Made] = run_in_thread(self._make)
 
     def made(self, stop: Callable[[], bool]) -> Made:

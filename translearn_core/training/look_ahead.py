@@ -39,6 +39,9 @@ def look_ahead(folder: Path, monitor: Monitor) -> None:
     )
     photos = dataset.photos
     mirrored = (augmentation == "mirror") & ~photos["split"].isin(["val", "test"])
-    for views, part in (([0, 1], mirrored), ([0], ~mirrored)):
-        if part.any():
-            look.take([(POOLED, view) for view in views], list(photos["path"][part]), monitor)
+    look.take(
+        [(POOLED, 0), (POOLED, 1)] if mirrored.any() else [(POOLED, 0)],
+        list(photos["path"][mirrored]),
+        monitor,
+        as_they_are=list(photos["path"][~mirrored]),
+    )
