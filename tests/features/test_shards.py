@@ -148,9 +148,11 @@ def test_where_all_views_are_known_the_rest_is_taken_as_it_is(
     look.take([(POOLED, 0), (POOLED, 1)], paths[:4], SILENT)
     look.take([(POOLED, 0), (POOLED, 1)], paths[:4], SILENT, as_they_are=paths[4:])
     assert look.has_features
-    assert not FeatureCache(look.key(POOLED, 1), root=look.root).holds(
-        dataset.photos.set_index("path").loc[paths[4:], "sha256"]
-    ).any()
+    assert (
+        not FeatureCache(look.key(POOLED, 1), root=look.root)
+        .holds(dataset.photos.set_index("path").loc[paths[4:], "sha256"])
+        .any()
+    )
 
 
 class InThisProcess:

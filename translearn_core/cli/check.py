@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from translearn_core.cli.screen import print_json, print_line
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _, ngettext
+from translearn_core.imaging import decoder_process
 
 
 @app.command()
@@ -112,6 +114,7 @@ def feasible(
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
     with kept(_("Nothing was kept: the check had not begun.")):
+        decoder_process.start_ahead(Path(source))
         from translearn_core.cli.check_work import check_feasibility
 
         report = check_feasibility(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.interrupt import kept
 from translearn_core.cli.settings import make_settings_of, with_setting_options
 from translearn_core.i18n import _
+from translearn_core.imaging import decoder_process
 
 
 @app.command()
@@ -33,6 +35,7 @@ def tune(
     """Search hyperparameters within a time limit, and measure the gain on the test photos."""
     with kept(_("Nothing was kept: the search had not begun.")):
         settings = make_settings_of(named)
+        decoder_process.start_ahead(Path(source))
         from translearn_core.cli import search_work, train_work
 
         run = search_work.make_search(

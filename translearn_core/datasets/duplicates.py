@@ -24,12 +24,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Bools, Floats, Ints
+from translearn_core.datasets.crop_search import shrink
 from translearn_core.datasets.registration import (
     compare_pairs,
     correlate,
     find_tight_crops,
     multiply,
-    shrink,
 )
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE, GreyThumbnails
 

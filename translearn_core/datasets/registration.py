@@ -2,11 +2,11 @@
 
 Owns: affine registration of two grey thumbnails (crop, shift, small rotation, change of light) and
 the correlation of their overlap; and which photos are a tight crop of another one. Leaves to others:
-which pairs are compared (`duplicates.py`).
+which pairs are compared (`duplicates.py`), where registration begins (`crop_search.py`).
 
-The initial transform is searched on 12 x 12 pixels among a few crops, then refined on 24 x 24 by
-the inverse compositional Lucas-Kanade method with six affine parameters (Baker and Matthews 2004).
-Images are standardised, so that brightness and contrast do not matter. All pairs are batched.
+The initial transform is searched on 12 x 12 pixels among a few crops (`crop_search.py`), then refined on
+24 x 24 by the inverse compositional Lucas-Kanade method with six affine parameters (Baker and Matthews
+2004). Images are standardised, so that brightness and contrast do not matter. All pairs are batched.
 """
 
 from __future__ import annotations
@@ -19,15 +19,19 @@ import numpy as np
 
 from translearn_core.arrays import Bools, Floats, Ints
 from translearn_core.concurrency import processor_count
+from translearn_core.datasets.crop_search import (
+    COARSE,
+    Crops,
+    find_best_crops,
+    shrink,
+    standardise,
+)
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE as SIDE
 from translearn_core.imaging.stats import GreyThumbnails
 
-_COARSE = SIDE // 2
-_CROPS = ((1.0, 1), (0.94, 2), (0.88, 3), (0.82, 4))  # share of the side, positions along it
 _STEPS = 6
 _MIN_OVERLAP = 0.75
 _SCALES = (0.7, 1.4)
-_TIGHT_CROPS = ((0.8, 4), (0.72, 5), (0.65, 6), (0.58, 7), (0.52, 8))
 _TIGHT_SCALES = (0.4, 0.9)
 _TIGHT_WHOLE, _TIGHT_FINE = 0.9, 0.8
 _BLOCK, _MIN_BLOCKS = 6, 9
@@ -35,7 +39,7 @@ _BLOCK, _MIN_BLOCKS = 6, 9
 any other one, but only there."""
 _BLOCK_FINE, _BLOCK_SHARE = 0.6, 0.1
 _MIN_COARSE = 0.7  # correlation of the best crop below which a pair is not refined
-_BATCH = 1024
+_BATCH = 256
 _PAIRS_AT_ONCE = 2**14  # of which the scalar products are taken at a time
 _FINE_WINDOW = 5  # pixels of the local mean whose subtraction leaves the fine structure
 
@@ -61,12 +65,12 @@ def compare_pairs(thumbnails: Floats | GreyThumbnails, first: Ints, second: Ints
 
     def compare_part(start: int) -> None:
         batch = slice(start, start + _BATCH)
-        large, small, affine, coarse = _search(thumbnails[first[batch]], thumbnails[second[batch]])
-        chosen = np.flatnonzero(coarse >= _MIN_COARSE)
-        whole[batch] = coarse
-        if len(chosen):
-            refined = _refine(large[chosen], small[chosen], affine[chosen])
-            whole[start + chosen], fine[start + chosen] = refined
+        found = _search(_crops(), thumbnails, first[batch], second[batch])
+        whole[batch] = found.correlation
+        if len(found.chosen):
+            overlap = _register(found.large, found.small, found.affine, _SCALES)
+            whole[start + found.chosen] = overlap.whole
+            fine[start + found.chosen] = overlap.fine
 
     with ThreadPoolExecutor(processor_count()) as pool:
         list(pool.map(compare_part, range(0, len(first), _BATCH)))
@@ -91,15 +95,12 @@ def find_tight_crops(
 
     def compare_part(start: int) -> None:
         batch = slice(start, start + _BATCH)
-        large, small, affine, coarse = _search_tight(
-            thumbnails[first[batch]], thumbnails[second[batch]]
-        )
-        chosen = np.flatnonzero(coarse >= _MIN_COARSE)
-        if not len(chosen):
+        best = _search(_tight_crops(), thumbnails, first[batch], second[batch])
+        if not len(best.chosen):
             return
-        overlap = _register(large[chosen], small[chosen], affine[chosen], _TIGHT_SCALES)
-        fine[start + chosen] = overlap.fine
-        found[start + chosen] = (
+        overlap = _register(best.large, best.small, best.affine, _TIGHT_SCALES)
+        fine[start + best.chosen] = overlap.fine
+        found[start + best.chosen] = (
             (overlap.whole >= _TIGHT_WHOLE)
             & (overlap.fine >= _TIGHT_FINE)
             & (overlap.count_blocks() >= _MIN_BLOCKS)
@@ -112,7 +113,7 @@ def find_tight_crops(
 
 def correlate(values: Floats, first: Ints, second: Ints) -> Floats:
     """Correlation of the rows of `values` `(photos, k)` for each pair, `(n,)` in [-1, 1]."""
-    return multiply(_standardise(values), first, second)
+    return multiply(standardise(values), first, second)
 
 
 def multiply(points: Floats, first: Ints, second: Ints) -> Floats:
@@ -124,87 +125,52 @@ def multiply(points: Floats, first: Ints, second: Ints) -> Floats:
     return result
 
 
-def shrink(thumbnails: Floats) -> Floats:
-    """The thumbnails at half their side, `(photos, 144)`."""
-    halves = thumbnails.reshape(-1, _COARSE, 2, _COARSE, 2).mean(axis=(2, 4), dtype=np.float32)
-    vectors: Floats = halves.reshape(-1, _COARSE**2)
-    return vectors
-
-
-def _search(first: Floats, second: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Which of two photos is a crop of the other, at which transform, with which correlation.
-
-    Returns:
-        The larger and the smaller `(n, 24, 24)`, the affine transform `(n, 2, 3)` of the smaller
-        into the larger (row and column from row, column and 1), the correlation `(n,)`.
-    """
-    coarse = (shrink(first), shrink(second))
-    scaled = (_standardise(coarse[0]), _standardise(coarse[1]))
-    affines, crops = _crops()
-    best = np.full(len(first), -2.0, np.float32)
-    which = np.zeros(len(first), np.int64)
-    swap = np.zeros(len(first), np.bool_)
-    for number, crop in enumerate(crops):
-        for swapped in (False, True):
-            correlation = (_standardise(coarse[swapped] @ crop.T) * scaled[not swapped]).sum(axis=1)
-            better = correlation > best
-            best[better], which[better], swap[better] = correlation[better], number, swapped
-    swap_rows = swap[:, None, None]
-    return (
-        np.where(swap_rows, second, first),
-        np.where(swap_rows, first, second),
-        affines[which],
-        best,
-    )
+@cache
+def _crops() -> Crops:
+    """Of photos at 12 x 12 pixels."""
+    shares = ((1.0, 1), (0.94, 2), (0.88, 3), (0.82, 4))
+    return Crops(shares, side=COARSE, grid=SIDE)
 
 
 @cache
-def _crops() -> tuple[Floats, list[Floats]]:
-    """Affine transforms `(k, 2, 3)` of the crops, and the `(144, 144)` resampling matrix of
-    each."""
-    affines, crops = [], []
-    for share, along in _CROPS:
-        for top in np.linspace(0, 1 - share, along):
-            for left in np.linspace(0, 1 - share, along):
-                shift = [SIDE * begin + 0.5 * share - 0.5 for begin in (top, left)]
-                affines.append([[share, 0, shift[0]], [0, share, shift[1]]])
-                crops.append(np.kron(_crop_line(share, top), _crop_line(share, left)))
-    return np.array(affines, np.float32), crops
+def _tight_crops() -> Crops:
+    """Of photos at 24 x 24 pixels."""
+    shares = ((0.8, 4), (0.72, 5), (0.65, 6), (0.58, 7), (0.52, 8))
+    return Crops(shares, side=SIDE, grid=SIDE)
 
 
-def _crop_line(share: float, start: float, side: int = _COARSE) -> Floats:
-    """Linear interpolation of 12 pixels from a segment of `side`, `(12, side)`."""
-    positions = (start + share * (np.arange(_COARSE) + 0.5) / _COARSE) * side - 0.5
-    positions = np.clip(positions, 0, side - 1.001)
-    below = np.floor(positions).astype(int)
-    matrix = np.zeros((_COARSE, side), np.float32)
-    matrix[np.arange(_COARSE), below] = 1 - (positions - below)
-    matrix[np.arange(_COARSE), below + 1] = positions - below
-    return matrix
+@dataclass(frozen=True)
+class _Found:
+    """Where registration begins.
+
+    `correlation` `(n,)` of the best crop of each pair; of the pairs `chosen` `(m,)` where it is high enough,
+    the larger and the smaller photo `(m, 24, 24)` and the transform of the smaller into the larger
+    `(m, 2, 3)` (row and column from row, column and 1).
+    """
+
+    correlation: Floats
+    chosen: Ints
+    large: Floats
+    small: Floats
+    affine: Floats
 
 
-def _search_tight(first: Floats, second: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """As `_search`, among tight crops."""
-    pair = first.astype(np.float32), second.astype(np.float32)
-    scaled = [_standardise(shrink(one)) for one in pair]
-    best = np.full(len(first), -2.0, np.float32)
-    affine = np.zeros((len(first), 2, 3), np.float32)
-    swap = np.zeros(len(first), np.bool_)
-    for share, along in _TIGHT_CROPS:
-        starts = np.linspace(0, 1 - share, along)
-        lines = [_crop_line(share, start, SIDE) for start in starts]  # (12, 24) each
-        shifts = [SIDE * start + 0.5 * share - 0.5 for start in starts]
-        for swapped in (False, True):
-            for top, across in zip(shifts, lines, strict=True):
-                rows = across @ pair[swapped]  # (n, 12, 24)
-                for left, down in zip(shifts, lines, strict=True):
-                    piece = _standardise((rows @ down.T).reshape(len(rows), -1).astype(np.float32))
-                    correlation = (piece * scaled[not swapped]).sum(axis=1)
-                    better = correlation > best
-                    best[better], swap[better] = correlation[better], swapped
-                    affine[better] = [[share, 0, top], [0, share, left]]
-    swap_rows = swap[:, None, None]
-    return np.where(swap_rows, second, first), np.where(swap_rows, first, second), affine, best
+def _search(crops: Crops, thumbnails: Floats | GreyThumbnails, first: Ints, second: Ints) -> _Found:
+    used, place = np.unique(np.concatenate([first, second]), return_inverse=True)
+    photos = thumbnails[used]
+    one, other = place[: len(first)], place[len(first) :]
+    coarse = shrink(photos)
+    larger = photos if crops.side == SIDE else coarse.reshape(-1, COARSE, COARSE)
+    best = find_best_crops(crops, larger, standardise(coarse), one, other)
+    chosen = np.flatnonzero(best.correlation >= _MIN_COARSE)
+    swapped, one, other = best.swapped[chosen], one[chosen], other[chosen]
+    return _Found(
+        best.correlation,
+        chosen,
+        photos[np.where(swapped, other, one)],
+        photos[np.where(swapped, one, other)],
+        best.affine[chosen],
+    )
 
 
 @dataclass(frozen=True)
@@ -237,12 +203,6 @@ class _Overlap:
         agree &= (one * other).sum(axis=2) >= _BLOCK_FINE * np.maximum(product, 1e-6)
         blocks: Ints = agree.sum(axis=1)
         return blocks
-
-
-def _refine(large: Floats, small: Floats, affine: Floats) -> tuple[Floats, Floats]:
-    """Refine the affine transforms; the correlations (whole, fine) of the best step."""
-    overlap = _register(large, small, affine, _SCALES)
-    return overlap.whole, overlap.fine
 
 
 def _register(
@@ -347,9 +307,3 @@ def _subtract_local_mean(values: Floats) -> Floats:
     mean = across / _FINE_WINDOW**2
     result: Floats = values - mean.reshape(values.shape)
     return result
-
-
-def _standardise(values: Floats) -> Floats:
-    centred: Floats = values - values.mean(axis=1, keepdims=True)
-    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-3)
-    return centred

@@ -40,6 +40,7 @@ from translearn_core.graph.engine import Engine, KerasEngine, bfloat16_pays
 from translearn_core.graph.kept_engines import conversion_versions, open_prefix_engine
 from translearn_core.graph.libraries import import_keras
 from translearn_core.graph.recorded import has_record, recorded_prefix
+from translearn_core.imaging import decoder_process
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.remote import PhotoFiles
 from translearn_core.imaging.square import Fit
@@ -191,6 +192,7 @@ class FeatureExtractor:
             *self._missing(as_they_are, [out for out in outputs if not out.key.view]),
         ]
         if not missing:
+            decoder_process.end_waiting()
             return PassReport(left_out=tuple(known))
         if len(varied) < len(missing):
             outputs = [replace(out, until=len(varied) if out.key.view else None) for out in outputs]
@@ -213,6 +215,7 @@ class FeatureExtractor:
             stop=lambda: monitor.stop_requested,
             shard=self.shard,
         )
+        decoder_process.end_waiting()
         unreadable = take_over_facts(self.dataset)  # of a stopped pass too: the next goes on there
         release_memory()
         if result.stopped:

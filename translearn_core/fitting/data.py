@@ -33,7 +33,6 @@ from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.mirroring import Mirroring, settle_mirroring
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.i18n import _, ngettext
-from translearn_core.imaging import decoder_process
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.imaging.remote import PhotoFile, PhotoFiles
 from translearn_core.imaging.square import Fit
@@ -96,7 +95,6 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     dataset, settings, look = plan.dataset, plan.settings, plan.extractor
     listed = set(dataset.photos["path"])
     report = _first_pass(plan, cuts, monitor)
-    decoder_process.end_waiting()
     datasets.check_ready(dataset)
     photos = dataset.photos.reset_index(drop=True)
     if not listed.issuperset(photos["path"]):  # more came in meanwhile
