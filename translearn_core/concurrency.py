@@ -111,6 +111,23 @@ def run_stoppable(work: Callable[[], T], stop: Callable[[], bool]) -> T:
     return wait_for(run_in_thread(work), stop)
 
 
+@contextmanager
+def meanwhile(work: Callable[[], T], *, is_apart: bool) -> Iterator[Callable[[], T]]:
+    """What gives the result of `work`, which is done beside the block, or when its result is asked for.
+
+    Args:
+        is_apart: whether it may be done beside it.
+    """
+    if not is_apart:
+        yield work
+        return
+    future = run_in_thread(work)
+    try:
+        yield future.result
+    finally:
+        wait([future])
+
+
 def release_memory() -> None:
     """Give memory that was freed back to the system.
 

@@ -17,12 +17,13 @@ import logging
 import os
 import shutil
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from translearn_core.backbones import freezing
-from translearn_core.concurrency import release_memory
+from translearn_core.concurrency import meanwhile, release_memory
 from translearn_core.config import load_configuration
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.features import costs
@@ -109,7 +110,10 @@ def _carry_out(plan: Plan, monitor: Monitor, clock: Clock) -> bool:
         model.techniques.after_training(model.network, model.head, monitor)
     plain = None if stopped else _compare_plain(plan, test, monitor)
     monitor.stage("save")
-    saved = save_model(plan, data, model.network, model.head, test, monitor)
+    needs_keras = model.tuned or bool(plan.techniques)
+    keep = partial(_keep_reference, plan, data, model, monitor)
+    with meanwhile(keep, is_apart=not needs_keras) as reference:
+        saved = save_model(plan, data, model.network, model.head, test, monitor)
     figures = model.techniques.figures(test) | (plain or {})
     figures["calibration"] = calibration_figures(
         temperature, model.validation, test=test.test, truth=test.truth
@@ -117,7 +121,7 @@ def _carry_out(plan: Plan, monitor: Monitor, clock: Clock) -> bool:
     figures |= _learn_more_tasks(plan, data, tasks, model, test, figures["calibration"], monitor)
     figures["linear_half"] = model.linear_half
     figures["mirrors"] = data.mirroring.said
-    figures["unlike"] = _keep_reference(plan, data, model, monitor)
+    figures["unlike"] = reference()
     write_figures(plan, data, test, saved, clock, model.epochs, stopped, figures)
     return not stopped
 
