@@ -25,6 +25,7 @@ from translearn_core.cli.weights import have_weights
 from translearn_core.errors import TransLearnError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _
+from translearn_core.imaging import decoder_process
 from translearn_core.jobs.queue import sharing_order
 from translearn_core.recipe.resolve import resolve
 from translearn_core.reports import techniques_text
@@ -73,6 +74,7 @@ def work_there(run: Any) -> bool:
         Whether it was interrupted.
     """
     ended = threading.Event()
+    decoder_process.end_waiting()
     jobs.submit(run)
     with Bar() as bar:
         watcher = threading.Thread(target=bar.follow, args=(run, ended), daemon=True)
