@@ -28,6 +28,9 @@ photos of litter 46,000 gave 0.781, 30,000 0.787 and 24,000 0.784 (means of five
 MIRRORED_PART = 0.5
 """Part of the epochs that a hidden layer beside a linear half needs where each photo is also shown mirrored
 (docs/experiments/head.md)."""
+LEAST_MIRRORED_SAMPLES = 4_500
+"""A part of the epochs is enough where so many photos are seen in it. Of fewer, epochs take next to no time, and
+half of them cost half a point (docs/experiments/head.md)."""
 REFIT_BELOW = 150
 """With so many validation photos they judge well, and matter little as training photos: with 198 a
 refit on 2,000 photos of litter gained nothing over five seeds (0.776 after 0.781)."""
@@ -73,9 +76,11 @@ def count_epochs(plan: Plan, data: TrainingData) -> int:
     most = plan.head_epochs
     if not plan.settings.early_stopping:
         return most
+    photos = max(1, len(data.rows("train")))
     if plan.augmentation == "mirror" and data.views_pooled and has_linear_half(plan):
-        most = max(min(LEAST_EPOCHS, most), math.ceil(most * MIRRORED_PART))
-    enough = max(LEAST_EPOCHS, math.ceil(ENOUGH_SAMPLES / max(1, len(data.rows("train")))))
+        seen = max(LEAST_EPOCHS, math.ceil(LEAST_MIRRORED_SAMPLES / photos))
+        most = max(min(seen, most), math.ceil(most * MIRRORED_PART))
+    enough = max(LEAST_EPOCHS, math.ceil(ENOUGH_SAMPLES / photos))
     return min(most, enough)
 
 
