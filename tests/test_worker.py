@@ -23,8 +23,8 @@ from translearn_core.jobs.runner import use_runner
 from translearn_core.run_settings import make_settings
 from translearn_core.runs import Job, Run
 
-TINY = {"backbone": "starter", "image_size": 32}
-LONG = TINY | {"epochs": 1000, "early_stopping": False, "freeze": "none"}
+TINY = {"backbone": "starter", "augmentation": "none"}
+LONG = TINY | {"epochs": 1000, "early_stopping": False}
 
 
 @pytest.fixture
