@@ -59,7 +59,7 @@ def with_columns(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
         return table.set_axis(index)
     given = set(table.columns)
     missing = {kind for name, kind in columns.items() if name not in given}
-    blank = {kind: pd.array([_EMPTY[kind]] * len(table), dtype=kinds[kind]) for kind in missing}
+    blank = {kind: pd.array([_EMPTY[kind]] * len(table), dtype=kind) for kind in missing}
     full = {
         name: _column(table[name], kinds[kind]) if name in given else blank[kind]
         for name, kind in columns.items()
