@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TRANSLEARN_MEASURE_SPEED", "false")  # not behind a test's back
@@ -203,7 +204,7 @@ def _quick_pages(request: pytest.FixtureRequest) -> Iterator[None]:
     Streamlit collects garbage after every run of a page. With TensorFlow in the process that takes
     seconds, so what is there already is kept out of it, for good: to collect it before, and to
     take it back after, took a second and a half for each module. And each `AppTest` looks through
-    all installed packages for components; what it finds is kept for the next.
+    all installed packages for components; what it finds is kept for the next, in every module.
     """
     if not {"AppTest", "open_app"} & vars(request.module).keys():
         yield
@@ -213,9 +214,16 @@ def _quick_pages(request: pytest.FixtureRequest) -> Iterator[None]:
     gc.collect(1)
     gc.freeze()
     with pytest.MonkeyPatch.context() as patch:
-        once = cache(manifest_scanner.scan_component_manifests)
-        patch.setattr(manifest_scanner, "scan_component_manifests", once)
+        patch.setattr(manifest_scanner, "scan_component_manifests", _scanned_once())
         yield
+
+
+@cache
+def _scanned_once() -> Any:
+    """Streamlit's scan of the installed packages, which looks once."""
+    from streamlit.components.v2 import manifest_scanner
+
+    return cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture(autouse=True)

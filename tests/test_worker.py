@@ -23,8 +23,8 @@ from translearn_core.jobs.runner import use_runner
 from translearn_core.run_settings import make_settings
 from translearn_core.runs import Job, Run
 
-TINY = {"backbone": "starter", "image_size": 32}
-LONG = TINY | {"epochs": 1000, "early_stopping": False, "freeze": "none"}
+TINY = {"backbone": "starter", "augmentation": "none"}
+LONG = TINY | {"epochs": 1000, "early_stopping": False}
 
 
 @pytest.fixture
@@ -51,9 +51,10 @@ def has_epochs(run: Run) -> bool:
 
 
 @pytest.mark.slow
-def test_stop_keeps_what_was_learned_and_the_next_run_has_its_turn(
+def test_stop_keeps_what_was_learned_the_next_run_has_its_turn_and_force_ends_it_at_once(
     dataset: Dataset,
 ) -> None:
+    """By force while it starts; `tests/browser/test_training.py` ends one that learns."""
     before = psutil.Process().memory_info().rss
     first = start(dataset, LONG)
     second = start(dataset, LONG)
@@ -65,8 +66,12 @@ def test_stop_keeps_what_was_learned_and_the_next_run_has_its_turn(
     assert first.has_result
     assert first.metrics.state == "stopped"
     wait_for(lambda: first.process() is None)
-    wait_for(lambda: second.state.state == "running")
+    wait_for(lambda: second.state.state == "running" and second.process() is not None)
+    process = second.process()
+    assert process is not None
     jobs.force_stop(second)
+    assert second.state.state == "stopped"
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     assert psutil.Process().memory_info().rss - before < 50e6, "the server keeps its size"
 
 
@@ -84,18 +89,6 @@ def test_a_killed_worker_is_lost_and_can_be_started_again(dataset: Dataset) -> N
     wait_for(lambda: again.state.state == "running")
     again.request_stop()
     wait_for(lambda: again.state.state == "stopped")
-
-
-@pytest.mark.slow
-def test_force_ends_a_run_at_once(dataset: Dataset) -> None:
-    """While it starts; `tests/browser/test_training.py` ends one that learns."""
-    run = start(dataset, LONG)
-    wait_for(lambda: run.state.state == "running" and run.process() is not None)
-    process = run.process()
-    assert process is not None
-    jobs.force_stop(run)
-    assert run.state.state == "stopped"
-    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_queued_run_that_is_stopped_never_trains(dataset: Dataset) -> None:

@@ -35,6 +35,20 @@ def test_columns_have_their_types_and_missing_ones_are_blank(n: int) -> None:
         assert given["width"].max() == n - 1
 
 
+def test_a_table_that_has_them_all_is_numbered_anew_and_stays_as_it_was() -> None:
+    whole = with_columns(pd.DataFrame({"file": ["a.jpg", "b.jpg", "c.jpg"]}), COLUMNS)
+    given = whole.iloc[::-1]
+    table = with_columns(given, COLUMNS)
+    assert list(table.index) == [0, 1, 2]
+    assert list(table["file"]) == ["c.jpg", "b.jpg", "a.jpg"]
+    table.loc[0, "file"] = "d.jpg"
+    table["checked"] |= True
+    assert list(given["file"]) == ["c.jpg", "b.jpg", "a.jpg"]
+    assert not given["checked"].any()
+    turned = with_columns(whole[whole.columns[::-1]], COLUMNS)
+    pd.testing.assert_frame_equal(turned, whole)
+
+
 def test_a_number_that_is_missing_is_no_number() -> None:
     with pytest.raises(ValueError, match=r"NaN|NA"):
         with_columns(pd.DataFrame({"width": [1.0, np.nan]}), COLUMNS)

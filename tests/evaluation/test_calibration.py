@@ -88,6 +88,21 @@ def test_bins_hold_equally_many_answers_and_their_errors_add_up() -> None:
     assert calibration.calibration_error([]) is None
 
 
+@pytest.mark.parametrize("n", [1, 9, 40])
+def test_the_error_by_chance_is_the_mean_over_sets_that_are_drawn(n: int) -> None:
+    probabilities = np.random.default_rng(1).dirichlet(np.ones(3), n)
+    confidence = probabilities.max(axis=1)
+    rng = np.random.default_rng(4)
+    drawn = [
+        calibration.calibration_error(
+            calibration.reliability_bins(confidence, rng.random(n) < confidence)
+        )
+        for _draw in range(5)
+    ]
+    found = calibration.calibration_error_by_chance(probabilities, draws=5, seed=4)
+    assert found == pytest.approx(np.mean([error or 0.0 for error in drawn]), rel=1e-12)
+
+
 def test_few_answers_look_off_by_chance_alone() -> None:
     few = calibration.softmax(drawn(60, sharpness=1.0)[0])
     many = calibration.softmax(drawn(6000, sharpness=1.0)[0])

@@ -59,7 +59,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _found(source: Path) -> dict[str, list[Finding]]:
-    return _by_check(Evidence.of(datasets.import_source(source)))
+    return _by_check(Evidence.of(datasets.import_source(source, in_place=True)))
 
 
 def _by_check(evidence: Evidence) -> dict[str, list[Finding]]:
@@ -79,7 +79,7 @@ def test_every_check_is_shown_by_one_of_the_two_views() -> None:
 
 
 def test_sound_photos_are_left_alone(sound: Path) -> None:
-    assert find_all(Evidence.of(datasets.import_source(sound))) == []
+    assert find_all(Evidence.of(datasets.import_source(sound, in_place=True))) == []
 
 
 def _darken(folder: Path) -> str:
@@ -185,7 +185,7 @@ def test_copies_across_given_splits_are_leaks(sound: Path, tmp_path: Path) -> No
                 (folder / part / name).mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(photo, folder / part / name / photo.name)
     shutil.copyfile(folder / "train/ants/03.jpg", folder / "test/ants/x.jpg")
-    dataset = datasets.import_source(folder)
+    dataset = datasets.import_source(folder, in_place=True)
     leaks = _by_check(Evidence.of(dataset))["leak"]
     files = dataset.photos.set_index("path")["file"]
     assert [files[one.path].split("/")[-3:] for one in leaks] == [["test", "ants", "x.jpg"]]
@@ -193,7 +193,7 @@ def test_copies_across_given_splits_are_leaks(sound: Path, tmp_path: Path) -> No
 
 
 def test_features_tell_outliers(sound: Path) -> None:
-    evidence = Evidence.of(datasets.import_source(sound))
+    evidence = Evidence.of(datasets.import_source(sound, in_place=True))
     rng = np.random.default_rng(0)
     points = np.eye(3, 32)[evidence.labels] * 8 + rng.normal(size=(3 * PER_CLASS, 32))
     points[5] = -points[5] * 3
@@ -205,7 +205,7 @@ def test_features_tell_outliers(sound: Path) -> None:
 
 def test_probabilities_tell_wrong_labels(sound: Path) -> None:
     pytest.importorskip("cleanlab")
-    evidence = Evidence.of(datasets.import_source(sound))
+    evidence = Evidence.of(datasets.import_source(sound, in_place=True))
     evidence.probabilities = np.eye(3)[evidence.labels] * 0.9 + 0.1 / 3
     evidence.probabilities[4] = [0.01, 0.01, 0.98]
     found = _by_check(evidence)["wrong_label"]
@@ -259,7 +259,7 @@ def test_a_property_that_gives_a_class_away_is_named(
         image = change(Image.open(path).convert("RGB"))
         path.unlink()
         _save(image, path.with_suffix(f".{kind.lower()}"), kind)
-    evidence = Evidence.of(datasets.import_source(folder))
+    evidence = Evidence.of(datasets.import_source(folder, in_place=True))
     rows = {row.name: row for row in PROPERTIES}
     told = find_shortcuts(evidence.photos, evidence.labels, None)
     assert [evidence.classes[one.label] for one in told] == ["bees"]
@@ -289,7 +289,7 @@ def test_of_two_classes_the_marked_one_is_named(sound: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["trash", "flowers12/train", "sign_digits"])
 def test_natural_differences_raise_no_alarm(name: str) -> None:
     source = shared_photos(*name.split("/"))
-    evidence = Evidence.of(datasets.import_source(source))
+    evidence = Evidence.of(datasets.import_source(source, in_place=True))
     assert find_shortcuts(evidence.photos, evidence.labels, None) == []
 
 
@@ -304,7 +304,7 @@ def test_seeded_faults_are_found(tmp_path: Path) -> None:
     for folder in sorted(source.iterdir())[:4]:
         shutil.copytree(folder, few / folder.name)
     seeded = faults.seed_faults(few, tmp_path / "seeded", seed=1)
-    dataset = datasets.import_source(seeded.folder)
+    dataset = datasets.import_source(seeded.folder, in_place=True)
     pooled = extract_pooled(dataset, backbones.BACKBONES["starter"], size=112)
     found = _by_check(Evidence.of(dataset, pooled.features))
     for check in ("exact_copies", "cross_class_copies", "blurred", "dark", "unreadable"):
@@ -323,6 +323,6 @@ def test_findings_name_photos_of_the_manifest(sound: Path, tmp_path: Path) -> No
     folder = shutil.copytree(sound, tmp_path / "s")
     _darken(folder)
     shutil.copyfile(folder / "ants/01.jpg", folder / "ants/x.jpg")
-    dataset = datasets.import_source(folder)
+    dataset = datasets.import_source(folder, in_place=True)
     for one in find_all(Evidence.of(dataset)):
         assert {one.path, *one.others} <= set(dataset.photos["path"])

@@ -322,6 +322,26 @@ def spec_of_batches() -> FitSpec:
     return FitSpec(settings=settings, phase="fine_tune", epochs=9, in_memory_bytes=0)
 
 
+class Counts(keras.layers.Layer):  # type: ignore[misc]
+    """A layer that changes nothing, and how often it was put into a graph."""
+
+    times = 0
+
+    def call(self, inputs: Any) -> Any:
+        self.times += 1
+        return inputs
+
+
+def test_a_step_on_batches_is_traced_once(run: runs.Run) -> None:
+    counts = Counts()
+    inputs = keras.Input((3,))
+    answers = keras.layers.Dense(2, activation="softmax")(counts(inputs))
+    model, source = keras.Model(inputs, answers), SmallMemory(8, holds=8)
+    counts.times = 0
+    fit(model, part(source, 8), part(source, 0), spec_of_batches(), monitor_of(run))
+    assert counts.times == 1
+
+
 class StopsWhenRead(SmallMemory):
     """A source whose run is asked to stop once so many batches of it have been read."""
 

@@ -54,7 +54,7 @@ def test_the_waiting_worker_takes_the_next_run(
     jobs.warm_up()
     worker = waiting_worker()
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
-    settings = make_settings({"backbone": "starter", "image_size": 32, "epochs": 2})
+    settings = make_settings({"backbone": "starter", "augmentation": "none", "epochs": 2})
     run = jobs.start(dataset, settings)
     assert not warm_worker.is_waiting()
     wait_for(lambda: run.state.state not in runs.LIVE_STATES)

@@ -36,6 +36,10 @@ def point_to(link: Path, folder: Path) -> None:
     fresh.replace(link)
 
 
+PAUSE_S = 0.02
+"""Of a client between an answer and its next question."""
+
+
 class Client:
     """Asks all the time, in a thread, and notes what came."""
 
@@ -48,7 +52,7 @@ class Client:
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended.wait(PAUSE_S):
             reply = self._service.send(PREDICT, self.photo.read_bytes(), headers=self.headers)
             answer = reply.json if reply.status == 200 else {}
             confidence = answer["predictions"][0]["confidence"] if answer else 0.0

@@ -2,8 +2,9 @@
 
 Making, saving and reading the layers of `starter` takes most of the time of a tiny training.
 
-Owns: its row of the table, its graph, its weights and the description of its blocks, made once for all
-processes of the session. Processes that a test starts do not know the row.
+Owns: its row of the table, its graph, its weights, the description of its blocks, its recorded graph, and
+Keras' answers at `SIZES`, for which runs are saved without Keras; all made once for all processes of the
+session. Processes that a test starts do not know the row.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from translearn_core.backbones.freezing import described_graphs
 
 SMALL = "small"
 WIDTHS = (16, 48)
+SIZES = (32, 64)
+"""Sides of photos in pixels for which Keras' answers are known."""
 
 
 def small_network(*, weights: str | None, include_top: bool, input_shape: Any) -> Any:
@@ -70,15 +73,24 @@ def _row(weights: Path) -> Backbone:
         default_rank=1000,
         weight_file=str(weights),
         packaged=True,
+        records=str(weights.parent),
     )
 
 
 def _make(folder: Path) -> None:
-    """The weights, with the random numbers of a seed, and what `data/blocks.json` holds of a row."""
+    """The weights, with the random numbers of a seed, and what `translearn_core/data` holds of a row."""
     import keras
     import numpy as np
 
-    from translearn_core.graph.description import describe_backbone
+    from translearn_core.graph.build import build_backbone
+    from translearn_core.graph.description import (
+        RECORDED_AT,
+        ask_keras,
+        describe_backbone,
+        record_graph,
+        record_saved,
+    )
+    from translearn_core.graph.known_answers import FILE, name_of
     from translearn_core.graph.named_weights import weight_name
 
     keras.utils.set_random_seed(3)
@@ -89,8 +101,17 @@ def _make(folder: Path) -> None:
         for weight in layer.weights
     }
     np.savez(folder / "small.npz", **arrays)
-    described = describe_backbone(_row(folder / "small.npz"), network)
+    row = _row(folder / "small.npz")
+    described = describe_backbone(row, network)
     (folder / "blocks.json").write_text(json.dumps(described), encoding="utf-8")
+    networks = [build_backbone(row, size=row.input_size + more) for more in RECORDED_AT]
+    record = record_graph(networks)
+    assert record is not None
+    record["saved"] = record_saved(networks, record)
+    (folder / "graphs").mkdir()
+    (folder / "graphs" / f"{SMALL}.json").write_text(json.dumps(record), encoding="utf-8")
+    answers: Any = {name_of(row, size): ask_keras(row, size) for size in SIZES}
+    np.savez(folder / FILE, **answers)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from translearn_core.run_settings import make_settings
 from translearn_core.runs import run_caveats
 from translearn_core.training.search_scoring import Search
 
-TINY = {"backbone": "starter", "image_size": 32, "epochs": 2}
+TINY = {"backbone": "starter", "image_size": 0, "epochs": 2}
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -32,18 +33,30 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture
-def dataset(tmp_path: Path) -> datasets.Dataset:
-    """Two classes of twelve small photos, and one file that is no photo."""
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos, and a workspace into which they were imported."""
+    place = tmp_path_factory.mktemp("imported")
     rng = np.random.default_rng(0)
     for name in ("red *stars*", "blue"):
-        folder = tmp_path / "photos" / name
+        folder = place / "photos" / name
         folder.mkdir(parents=True)
-        for place in range(12):
+        for number in range(12):
             pixels = rng.integers(0, 255, (32, 40, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / f"{place}.png")
-    (tmp_path / "photos" / "blue" / "notes.jpg").write_text("not a photo", encoding="utf-8")
-    return datasets.import_source(tmp_path / "photos", name="Two_colours")
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    (place / "photos" / "blue" / "notes.jpg").write_text("not a photo", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSLEARN_HOME", str(place / "home"))
+        datasets.import_source(place / "photos", name="Two_colours")
+    return place
+
+
+@pytest.fixture
+def dataset(imported: Path, tmp_path: Path) -> datasets.Dataset:
+    """Two classes of twelve small photos, and one file that is no photo; the test's own copy."""
+    shutil.copytree(imported, tmp_path, dirs_exist_ok=True)
+    (found,) = datasets.list_datasets()
+    return found
 
 
 @pytest.mark.parametrize("page", NAMES)

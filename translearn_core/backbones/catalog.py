@@ -80,6 +80,8 @@ class Backbone:
     """MD5 (32 digits) or SHA-256 (64) of the file, where Keras knows it."""
     packaged: bool = False
     """Whether `weight_file` ships in `translearn_core/data`."""
+    records: str = "data"
+    """Folder in `translearn_core` of its recorded graph and of what Keras answers."""
     distribution: str = ""
     """The Python package that brings `weight_file`, as pip names it."""
 

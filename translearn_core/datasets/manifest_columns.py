@@ -13,6 +13,7 @@ from dataclasses import fields
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import pandas_dtype
 
 from translearn_core.imaging.stats import PhotoStats
 
@@ -50,12 +51,20 @@ _EMPTY: dict[Any, Any] = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
 
 def with_columns(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
     """`table` with exactly `columns` and their types; missing columns are empty or 0."""
-    blank = {kind: pd.array([_EMPTY[kind]] * len(table), dtype=kind) for kind in _EMPTY}
+    index = pd.RangeIndex(len(table))
+    kinds = {kind: pandas_dtype(kind) for kind in _EMPTY}
+    if list(table.columns) == list(columns) and list(table.dtypes) == [
+        kinds[kind] for kind in columns.values()
+    ]:
+        return table.set_axis(index)
+    given = set(table.columns)
+    missing = {kind for name, kind in columns.items() if name not in given}
+    blank = {kind: pd.array([_EMPTY[kind]] * len(table), dtype=kind) for kind in missing}
     full = {
-        name: _column(table[name], kind) if name in table.columns else blank[kind]
+        name: _column(table[name], kinds[kind]) if name in given else blank[kind]
         for name, kind in columns.items()
     }
-    return pd.DataFrame(full, index=pd.RangeIndex(len(table)))
+    return pd.DataFrame(full, index=index)
 
 
 def _column(column: pd.Series[Any], kind: Any) -> Any:

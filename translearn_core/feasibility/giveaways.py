@@ -24,6 +24,7 @@ import pandas as pd
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation.cross_validation import assign_folds, interval
+from translearn_core.feasibility.small_trees import SmallTree
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import N_, _
 from translearn_core.imaging.origin import Origin
@@ -196,12 +197,8 @@ def _predict_by_value(train: Array, truth: Ints, test: Array) -> Ints:
 
 
 def _predict_by_tree(train: Array, truth: Ints, test: Array) -> Ints:
-    from sklearn.tree import DecisionTreeClassifier
-
     depth = 2 + int(np.ceil(np.log2(len(np.unique(truth)) + 1)))
-    tree = DecisionTreeClassifier(max_depth=depth, min_samples_leaf=_LEAST_LEAF, random_state=0)
-    predicted: Ints = tree.fit(train, truth).predict(test)
-    return predicted
+    return SmallTree(train, truth, depth=depth, leaf=_LEAST_LEAF).predict(test)
 
 
 # --- measuring -----------------------------------------------------------------------------------

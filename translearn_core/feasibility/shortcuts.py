@@ -22,12 +22,15 @@ import pandas as pd
 from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.evaluation.cross_validation import assign_folds
 from translearn_core.feasibility.properties import PROPERTIES, Giveaway, Property, position_of_mark
+from translearn_core.feasibility.small_trees import SmallTree
 from translearn_core.i18n import _, number
 
 FEWEST = 8
 """Classes with fewer photos are left out."""
 FOLDS = 5
 MOST_PHOTOS = 6000
+_LEAST_LEAF = 3
+"""Fewest photos of an answer of a tree."""
 _MARK_CELLS = 6
 """Cells that the tree of a mark is trained on."""
 _CLEAR_EFFECT, _FEW_PARTS = 1.15, 10
@@ -172,33 +175,27 @@ def _find_mark(values: Array, own: Bools) -> _Mark:
 
 
 def _predict_tree(rule: Giveaway, train: Array, labels: Ints, test: Array) -> Ints:
-    from sklearn.tree import DecisionTreeClassifier
-
-    tree = DecisionTreeClassifier(
-        max_depth=rule.depth + int(np.log2(len(np.unique(labels)))),
-        min_samples_leaf=3,
-        class_weight="balanced",
-        random_state=0,
-    ).fit(train, labels)
-    predicted: Ints = tree.predict(test)
-    return predicted
+    depth = rule.depth + int(np.log2(len(np.unique(labels))))
+    return SmallTree(train, labels, depth=depth, leaf=_LEAST_LEAF, balanced=True).predict(test)
 
 
 def _predict_marks(rule: Giveaway, train: Array, labels: Ints, test: Array) -> Ints:
     """Predictions of one tree per class on the cells where it differs most; -1 where no tree predicts
     its class."""
-    from sklearn.tree import DecisionTreeClassifier
-
     predicted = np.full(len(test), -1, np.int64)
     best = np.full(len(test), 0.5)
     present, codes = np.unique(labels, return_inverse=True)
     for label, effects in zip(present, _effects(train, codes), strict=True):
         own = labels == label
         cells = np.argsort(-effects, kind="stable")[:_MARK_CELLS]
-        tree = DecisionTreeClassifier(
-            max_depth=rule.depth, min_samples_leaf=3, class_weight="balanced", random_state=0
-        ).fit(train[:, cells], own)
-        prob = tree.predict_proba(test[:, cells])[:, 1]
+        tree = SmallTree(
+            train[:, cells],
+            own.astype(np.int64),
+            depth=rule.depth,
+            leaf=_LEAST_LEAF,
+            balanced=True,
+        )
+        prob = tree.probabilities(test[:, cells])[:, 1]
         better = prob > best
         predicted[better], best[better] = label, prob[better]
     return predicted

@@ -196,6 +196,7 @@ class _Fit:
             accumulated,
             at_once=min(self._steps, STEPS_PER_CALL) if in_calls else 1,
         )
+        _make_variables(self._model, self._classes)
 
     def _judge_answers(self, _cut_short: bool) -> dict[str, float] | None:
         """Loss and accuracy on the validation photos, by the function that predicts later."""
@@ -254,6 +255,14 @@ def _compile(
         steps_per_execution=at_once,
         jit_compile=False,  # see `answer_batch`
     )
+
+
+def _make_variables(model: Any, classes: int) -> None:
+    """Make what a compiled model learns with: Keras traces a step twice in which variables are made,
+    which takes seconds where many layers learn."""
+    model.optimizer.build(model.trainable_variables)
+    answers = np.full((1, classes), 1 / classes, np.float32)
+    model._compile_metrics.build(answers, answers)
 
 
 class FitCallback(keras.callbacks.Callback):  # type: ignore[misc]

@@ -22,7 +22,7 @@ from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import weights_status
 from translearn_core.backbones.weights_check import content_hash
 
-FILE = "data/answers.npz"
+FILE = "answers.npz"
 
 
 def name_of(backbone: Backbone, size: int) -> str:
@@ -49,18 +49,18 @@ def read_answers(backbone: Backbone, size: int) -> Array | None:
     """Pooled features of `probe_photos` as Keras computes them with the weights of its file, `(2, d)
     float32`; None: not known."""
     try:
-        return _read(name_of(backbone, size))
+        return _read(backbone, name_of(backbone, size))
     except OSError:
         return None
 
 
 def read_drawn_answers(backbone: Backbone, size: int) -> Array | None:
     """The same with the weights of `draw_weights`."""
-    return _read(drawn_name_of(backbone, size))
+    return _read(backbone, drawn_name_of(backbone, size))
 
 
-def _read(name: str) -> Array | None:
-    file = resources.files("translearn_core").joinpath(FILE)
+def _read(backbone: Backbone, name: str) -> Array | None:
+    file = resources.files("translearn_core").joinpath(backbone.records, FILE)
     try:
         with file.open("rb") as stream, HEADER_LOCK, np.load(stream, allow_pickle=False) as stored:
             return np.asarray(stored[name]) if name in stored.files else None

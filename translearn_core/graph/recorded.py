@@ -141,7 +141,8 @@ def read_record(backbone: Backbone) -> dict[str, Any]:
 
 
 def _record_file(backbone: Backbone) -> Any:
-    return resources.files("translearn_core").joinpath(f"data/graphs/{backbone.name}.json")
+    folder = resources.files("translearn_core").joinpath(backbone.records)
+    return folder.joinpath(f"graphs/{backbone.name}.json")
 
 
 def recorded_prefix(backbone: Backbone, *, size: int, cut: str | None) -> RecordedModel | None:
