@@ -349,6 +349,17 @@ def test_names_do_not_depend_on_what_was_built_before() -> None:
     assert [op.name for op in built if not is_pixels(op)] == known
 
 
+def test_tensorflow_prepares_one_operation_for_weights_of_a_shape(
+    small_backbone: Backbone, tmp_path: Path
+) -> None:
+    """It keeps one for every name: Keras' own are thousands in a process that builds networks."""
+    model = build_backbone(small_backbone, size=32, weights="random")
+    save_model(model, tmp_path / "m.keras")
+    for built in (model, load_model(tmp_path / "m.keras")):
+        assert len({weight.path for weight in built.weights}) == len(built.weights)
+        assert len({weight.value.name for weight in built.weights}) == 1
+
+
 def test_random_weights_are_reproducible(small_backbone: Backbone) -> None:
     photos = _photos(32)
     outputs = [
