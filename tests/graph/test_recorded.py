@@ -8,6 +8,7 @@ import subprocess
 import sys
 import weakref
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,19 @@ def weights_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield path
 
 
-def _write_weights(path: Path, *, seed: int) -> None:
-    """Random weights whose statistics and biases are not zeros and ones."""
-    rng = np.random.default_rng(seed)
+@cache
+def _layers() -> list[keras.Layer]:
+    """Those of the network of `SMALL` that have weights."""
     application = keras.applications.MobileNetV2(
         input_shape=(32, 32, 3), include_top=False, weights=None, **dict(SMALL.arguments)
     )
-    layers = [layer for layer in application.layers if layer.weights]
+    return [layer for layer in application.layers if layer.weights]
+
+
+def _write_weights(path: Path, *, seed: int) -> None:
+    """Random weights whose statistics and biases are not zeros and ones."""
+    rng = np.random.default_rng(seed)
+    layers = _layers()
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
         for layer in layers:

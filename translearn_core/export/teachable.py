@@ -27,6 +27,7 @@ from translearn_core import __version__
 from translearn_core.arrays import Array, Floats
 from translearn_core.errors import InputError
 from translearn_core.graph.engine import answer_batch
+from translearn_core.graph.variables import made_quickly
 from translearn_core.i18n import _
 
 SIDE = 224
@@ -122,7 +123,8 @@ def read_model(path: Path) -> Any:
     from keras.src.legacy.saving.saving_utils import model_from_config
 
     content = json.loads(path.read_text(encoding="utf-8"))
-    model = model_from_config(content["modelTopology"]["model_config"])
+    with made_quickly():
+        model = model_from_config(content["modelTopology"]["model_config"])
     [group] = content["weightsManifest"]
     data = b"".join(path.with_name(name).read_bytes() for name in group["paths"])
     weights: dict[str, list[Array]] = {}

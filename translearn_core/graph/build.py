@@ -17,6 +17,7 @@ from translearn_core.backbones.weights import check_weights, weights_path, weigh
 from translearn_core.errors import WeightsError
 from translearn_core.graph.chance import set_seed
 from translearn_core.graph.device import apply_precision
+from translearn_core.graph.variables import made_quickly
 from translearn_core.graph.walk import PIXELS, automatic_stem, replay
 from translearn_core.i18n import _
 from translearn_core.run_settings import Settings
@@ -82,14 +83,16 @@ def call_builder(
     arguments = {**dict(backbone.arguments), "include_top": False, "input_shape": (size, size, 3)}
     if weights == "random":
         set_seed(seed)
-        return builder(weights=None, **arguments)
+        with made_quickly():
+            return builder(weights=None, **arguments)
     status = weights_status(backbone)
     if status.state != "ready":
         raise WeightsError(status.sentence)
     path = weights_path(backbone)
     check_weights(backbone)
     try:
-        return builder(weights=str(path), **arguments)
+        with made_quickly():
+            return builder(weights=str(path), **arguments)
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(
             _(

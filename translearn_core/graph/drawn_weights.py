@@ -58,8 +58,13 @@ def draw_weights(backbone: Backbone, record: Mapping[str, Any]) -> dict[str, dic
 
 def _draw(numbers: np.random.PCG64, shape: list[int], low: float, high: float) -> Array:
     count = math.prod(shape)
-    parts = (numbers.random_raw(count) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
-    return (low + (high - low) * parts).astype(np.float32).reshape(shape)
+    raw = numbers.random_raw(count)
+    raw >>= np.uint64(40)
+    values: Array = raw.astype(np.float32)
+    values /= np.float32(2**24)
+    values *= np.float32(high - low)
+    values += np.float32(low)
+    return values.reshape(shape)
 
 
 def _range_of(kind: str, variable: str, shape: list[int], gain: float) -> tuple[float, float]:

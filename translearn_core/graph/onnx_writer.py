@@ -74,8 +74,9 @@ def write_onnx(model: Any, path: Path) -> None:
     proto = onnx.helper.make_model(
         onnx_graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="translearn"
     )
-    onnx.checker.check_model(proto)
-    path.write_bytes(proto.SerializeToString())
+    content = proto.SerializeToString()
+    onnx.checker.check_model(content)
+    path.write_bytes(content)
 
 
 def _import_onnx() -> Any:

@@ -17,6 +17,7 @@ from keras.src.saving import saving_lib
 
 from translearn_core.atomic import replace_file
 from translearn_core.errors import RunError
+from translearn_core.graph.variables import made_quickly
 from translearn_core.i18n import _
 
 MIXED = '"mixed_float16"'
@@ -61,7 +62,8 @@ def in_float32(model: keras.Model) -> keras.Model:
     if MIXED not in text:
         return model
     plain = json.loads(text.replace(MIXED, '"float32"'))
-    float32_model = keras.saving.deserialize_keras_object(plain, safe_mode=True)
+    with made_quickly():
+        float32_model = keras.saving.deserialize_keras_object(plain, safe_mode=True)
     float32_model.set_weights(model.get_weights())
     return float32_model
 
@@ -76,7 +78,8 @@ def load_model(path: Path) -> keras.Model:
         raise RunError(_("There is no model at {file}. Train one first.").format(file=path))
     remember_names()
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with made_quickly():
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(
             _("The model {file} cannot be read: {cause}. Train it again.").format(

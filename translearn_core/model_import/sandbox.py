@@ -182,10 +182,12 @@ def _open(path: Path) -> Any:
     import keras
 
     from translearn_core.graph.saving import remember_names
+    from translearn_core.graph.variables import made_quickly
 
     remember_names()
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with made_quickly():
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         logger.exception("Keras cannot open it")
         raise InputError(
