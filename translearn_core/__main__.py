@@ -3,7 +3,9 @@
 import gc
 import os
 
-gc.set_threshold(20_000, 20, 20)  # what imports make is no garbage: to look for it took an eighth of them
+gc.set_threshold(
+    20_000, 20, 20
+)  # what imports make is no garbage: to look for it took an eighth of them
 
 try:
     from translearn_core.cli import INTERRUPTED, main

@@ -28,9 +28,15 @@ from translearn_core.runs import Run
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 
-BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--process-per-site", "--js-flags=--no-opt"]
-"""Pages of the app share one process: what it has compiled of Streamlit is not compiled again. A page
-lives a few seconds; it takes longer to optimise its code than that saves."""
+BROWSER_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--process-per-site",
+    "--js-flags=--no-opt",
+    "--host-resolver-rules=MAP * ~NOTFOUND,EXCLUDE localhost,EXCLUDE *.localhost,EXCLUDE 127.0.0.1",
+]
+"""No host but this machine is found. Pages of the app share one process: what it has compiled of Streamlit
+is not compiled again. A page lives a few seconds; it takes longer to optimise its code than that saves."""
 STILL: dict[str, Any] = {"reduced_motion": "reduce"}
 """For every profile: what moves for ever has the browser draw in every frame, while a test waits."""
 
@@ -115,6 +121,14 @@ def _wait_until_well(url: str, process: subprocess.Popen[bytes], log: Path) -> N
     pytest.fail(f"The server did not start:\n{log.read_text(encoding='utf-8', errors='replace')}")
 
 
+def check_step(page: Any, name: str) -> None:
+    """A page that was just loaded from the address of a step is that step."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    expect(page.locator(f".st-key-frame_step_{name}_now")).to_be_visible()
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    expect(page.get_by_text("Something went wrong")).to_have_count(0)
+
+
 def seem_to_learn(run: Run) -> None:
     """Have a run look as if this process trained it. It is to be stopped before the test ends: others end
     the process of what still learns."""
@@ -170,7 +184,10 @@ def context(chromium: Any, server: Server) -> Iterator[Any]:
 
 @pytest.fixture
 def new_page(context: Any, server: Server) -> Iterator[Callable[..., Any]]:
-    """Opens pages: `new_page(width=390, color_scheme="dark")`. None may ask another host."""
+    """Opens pages: `new_page(width=390, color_scheme="dark")`. None may ask another host.
+
+    None would be found, so what failed is looked at; a page makes two hundred requests that do not.
+    """
     pages: list[Any] = []
     foreign: list[str] = []
 
@@ -183,7 +200,7 @@ def new_page(context: Any, server: Server) -> Iterator[Callable[..., Any]]:
         pages.append(page)
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=color_scheme)
-        page.on("request", watch)
+        page.on("requestfailed", watch)
         return page
 
     yield open_page

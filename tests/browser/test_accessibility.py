@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser import axe
-from tests.browser.conftest import GO, seem_to_learn
+from tests.browser.conftest import GO, check_step, seem_to_learn
 from tests.support.drawing import draw_photo
 from tests.support.trained import copy_of, trained
 from translearn_core import datasets
@@ -140,7 +140,8 @@ def test_no_page_has_a_fault_that_axe_finds(new_page: Any, pages: dict[str, str]
             found.append(f"{name}: headings {levels}")
         found.extend(f"{name}, {fault}" for fault in axe.faults_in_both(page))
 
-    page.goto("/")
+    page.goto(pages["results"])
+    check_step(page, "results")
     for name, address in pages.items():
         page.evaluate(GO, address)
         judge(name, SHOWN[name])
@@ -162,7 +163,9 @@ def _wait_until_drawn(page: Any) -> None:
 def test_the_button_that_trains_is_in_view(new_page: Any, pages: dict[str, str]) -> None:
     """On a computer, then as that page is drawn on a phone."""
     page = new_page(width=1280, height=800)
-    page.goto(pages["train"])
+    page.goto("/share")
+    check_step(page, "share")
+    page.evaluate(GO, pages["train"])
     check_view(page)
     page.locator(EXPERT).click()  # it would stay so
     expect(page.locator(".st-key-freeze_handle")).to_have_count(0)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.browser.conftest import BROWSER_OPTIONS, STILL, Server, browser_path
+from tests.browser.conftest import BROWSER_OPTIONS, STILL, Server, browser_path, check_step
 from translearn_core import jobs, runs
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -212,6 +212,7 @@ def test_from_the_first_page_to_live_answers(
 
         show("ball")
         page.goto(page.url.replace("/camera", "/try_it"))
+        check_step(page, "try_it")
         page.get_by_text("Camera", exact=True).click(timeout=PATIENCE_MS)
         named, _rate = _answers(page)
         assert named.count("ball") >= LEAST_RIGHT * len(named), named

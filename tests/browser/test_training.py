@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from tests.browser.conftest import check_step
 from translearn_core import datasets, jobs, runs
 from translearn_core.run_settings import make_settings
 
@@ -76,6 +77,7 @@ def test_what_was_set_up_learns_with_moving_curves_in_every_tab_and_stop_keeps_t
     """So many rounds that it goes on until it is stopped; `test_presses.py` lets one finish."""
     page = new_page()
     page.goto(f"/train?data={dataset.id}&expert=1")
+    check_step(page, "train")
     button = page.locator(".st-key-train_button button")
     expect(button).to_be_enabled(timeout=30_000)
     handle = page.locator(".st-key-freeze_handle input[type=range]").first

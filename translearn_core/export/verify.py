@@ -199,16 +199,6 @@ GENERATED: dict[str, Callable[[Image.Image, Path], Path]] = {
 
 # ----------------------------------------------------------------------------------- the check
 
-LAUNCH = """\
-import gc, runpy, sys
-gc.disable()
-sys.modules |= {"matplotlib": None, "sklearn": None}
-del sys.argv[0]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-"""Runs a program with its arguments, for a short time. Without looking for garbage, and without two
-libraries that Keras looks for, TensorFlow is imported in two thirds of the time."""
-
 
 def predict_with_app(run: Run, photos: Sequence[tuple[Path, str]]) -> AppPredictions:
     """The app's predictions; photos that it cannot read are left out."""
@@ -241,7 +231,7 @@ def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> di
     hidden = ("PYTHONPATH", "PYTHONHOME", "TRANSLEARN_HOME")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    command = [sys.executable, "-u", "-c", LAUNCH, str(folder / "classify.py"), str(photos)]
+    command = [sys.executable, "-u", str(folder / "classify.py"), str(photos)]
     total = sum(1 for _file in photos.iterdir())
     width = sum(map(len, tasks_in(folder)))
     with log.open("ab") as errors:
