@@ -3,9 +3,8 @@
 import gc
 import os
 
-gc.set_threshold(
-    20_000, 20, 20
-)  # what imports make is no garbage: to look for it took an eighth of them
+# What imports make is no garbage: to look for it took an eighth of their time.
+gc.set_threshold(20_000, 20, 20)
 
 try:
     from translearn_core.cli import INTERRUPTED, main
