@@ -1,4 +1,4 @@
-"""Helpers for processes and threads: import path, processors, periodic calls, locks, stoppable work, threads of BLAS,
+"""Helpers for processes and threads: import path, periodic calls, locks, stoppable work, threads of BLAS,
 memory that was freed, priorities, ending a process."""
 
 from __future__ import annotations
@@ -27,13 +27,6 @@ def import_path() -> str:
     """`PYTHONPATH` of a process that is to import this package, wherever it is started."""
     root = str(Path(__file__).resolve().parent.parent)
     return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-
-
-def processor_count() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.photos import draw_photos
 from translearn_core import datasets
-from translearn_core.concurrency import processor_count
 from translearn_core.imaging import decoder_process
+from translearn_core.imaging.processors import processor_count
 
 pytestmark = pytest.mark.skipif(processor_count() < 2, reason="one processor starts none ahead")
 

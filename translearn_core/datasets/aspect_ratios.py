@@ -19,12 +19,12 @@ import numpy as np
 import pandas as pd
 
 from translearn_core.arrays import Array, Ints
-from translearn_core.concurrency import processor_count
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.manifest_checks import Finding, list_names
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext, number
 from translearn_core.imaging.decode import read_size
+from translearn_core.imaging.processors import processor_count
 from translearn_core.imaging.square import Fit, is_other_shape
 
 MOST_READ = 1500

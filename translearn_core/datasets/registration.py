@@ -18,7 +18,6 @@ from functools import cache
 import numpy as np
 
 from translearn_core.arrays import Bools, Floats, Ints
-from translearn_core.concurrency import processor_count
 from translearn_core.datasets.crop_search import (
     COARSE,
     Crops,
@@ -26,6 +25,7 @@ from translearn_core.datasets.crop_search import (
     shrink,
     standardise,
 )
+from translearn_core.imaging.processors import processor_count
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE as SIDE
 from translearn_core.imaging.stats import GreyThumbnails
 

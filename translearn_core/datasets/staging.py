@@ -21,7 +21,6 @@ import pandas as pd
 
 from translearn_core import quotas
 from translearn_core.atomic import disk_errors
-from translearn_core.concurrency import processor_count
 from translearn_core.datasets.file_names import NameKeeper, safe_name
 from translearn_core.datasets.folder_listing import cannot_open
 from translearn_core.datasets.import_context import Candidate, ImportContext, LeftOut
@@ -35,6 +34,7 @@ from translearn_core.i18n import _
 from translearn_core.imaging.decode import decode_photo
 from translearn_core.imaging.measured_ranges import measure_reading
 from translearn_core.imaging.positions import without_position
+from translearn_core.imaging.processors import processor_count
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
 

@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 from PIL import GifImagePlugin, Image
 
-from translearn_core.concurrency import processor_count
 from translearn_core.config import load_configuration
 from translearn_core.errors import MissingPhotoError, PhotoError, UnreachableError
 from translearn_core.i18n import _, number
@@ -41,6 +40,7 @@ from translearn_core.imaging.pillow import (
     register_heif,
     silence_pillow,
 )
+from translearn_core.imaging.processors import processor_count
 from translearn_core.imaging.refusals import (
     damaged,
     part_missing,

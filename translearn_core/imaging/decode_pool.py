@@ -32,7 +32,6 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import leftovers
-from translearn_core.concurrency import processor_count
 from translearn_core.config import load_configuration
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import language
@@ -42,6 +41,7 @@ from translearn_core.imaging.decode import (
     decode_photo,
     iterate_photos,
 )
+from translearn_core.imaging.processors import processor_count
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.refusals import ShareError
 from translearn_core.imaging.remote import PhotoFile

@@ -17,7 +17,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from translearn_core.concurrency import import_path, processor_count
+from translearn_core.concurrency import import_path
+from translearn_core.imaging.processors import processor_count
 
 logger = logging.getLogger(__name__)
 

@@ -26,6 +26,7 @@ from translearn_core.errors import InputError, TransLearnError
 from translearn_core.export.multi_head import separate
 from translearn_core.formatting import shortened
 from translearn_core.graph.engine import run_keras
+from translearn_core.graph.variables import made_quickly
 from translearn_core.i18n import _
 from translearn_core.prediction.model_runner import write_copy
 from translearn_core.runs.task_heads import save_heads
@@ -182,7 +183,6 @@ def _open(path: Path) -> Any:
     import keras
 
     from translearn_core.graph.saving import remember_names
-    from translearn_core.graph.variables import made_quickly
 
     remember_names()
     try:

@@ -25,10 +25,10 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from translearn_core import __version__
-from translearn_core.concurrency import processor_count
 from translearn_core.errors import PhotoError
 from translearn_core.formatting import shortened
 from translearn_core.i18n import _
+from translearn_core.imaging.processors import processor_count
 from translearn_core.prediction.predict import Prediction
 from translearn_core.service import open_inference
 from translearn_core.service.figures import CONTENT_TYPE, Figures
