@@ -1,10 +1,6 @@
 """`python -m translearn_core`: the command line."""
 
-import gc
 import os
-
-# What imports make is no garbage: to look for it took an eighth of their time.
-gc.set_threshold(20_000, 20, 20)
 
 try:
     from translearn_core.cli import INTERRUPTED, main

@@ -6,6 +6,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import errno
+import gc
 import logging
 import os
 import sys
@@ -62,6 +63,20 @@ def end_process(code: int, *, at_once: bool = False) -> None:
         with suppress(OSError):  # a full disk under the log
             stream.flush()
     os._exit(code)
+
+
+@contextmanager
+def no_garbage_search() -> Iterator[None]:
+    """Within it, Python looks for no garbage, and leaves what was made out of later searches: for imports
+    of large libraries, which make next to none, and of whose time the search takes an eighth and more."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
 
 
 T = TypeVar("T")

@@ -141,8 +141,8 @@ class Settings(BaseModel):
         expert=N_(
             "Upper bound over head training and fine-tuning together. With early stopping, the "
             "head sees at most about 30,000 photos in all, or all of them 12 times; with `head` at "
-            "`auto` and all blocks frozen half of the epochs, but at least 12, where each photo is also "
-            "shown mirrored."
+            "`auto` and all blocks frozen half of the epochs, but at least 12 and 4,500 photos, where each "
+            "photo is also shown mirrored."
         ),
         group="learning",
         ge=1,

@@ -62,7 +62,7 @@ def test_an_interrupted_training_keeps_what_was_learned(
     workspace: Path, colour_photos: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    long = ["--set", "augmentation=none", "--set", "early_stopping=false", "--epochs", "300"]
+    long = ["--set", "augmentation=none", "--set", "early_stopping=false", "--epochs", "1000"]
     code, said = interrupt(
         ["train", colour_photos, *TINY, *long, "--run-dir", run],
         lambda line: line.startswith("Epoch"),

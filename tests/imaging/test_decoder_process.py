@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.photos import draw_photos
 from translearn_core import datasets
+from translearn_core.cli.screen import output_to
 from translearn_core.imaging import decoder_process
 from translearn_core.imaging.processors import processor_count
 
@@ -50,6 +55,45 @@ def test_one_that_ended_while_it_waited_is_replaced(folder: Path) -> None:
     with decoder_process.start() as process:  # type: ignore[union-attr]
         assert process not in [first, *rest]
         process.kill()
+
+
+STARTS_AND_LEAVES = """
+import sys
+from pathlib import Path
+from translearn_core.imaging import decoder_process
+
+decoder_process.start_ahead(Path(sys.argv[1]))
+assert decoder_process._waiting
+"""
+
+
+def test_those_of_a_command_that_leaves_before_say_nothing(folder: Path) -> None:
+    left = subprocess.run(
+        [sys.executable, "-c", STARTS_AND_LEAVES, str(folder)],
+        capture_output=True,  # until they have ended, too
+        check=False,
+        timeout=120,
+    )
+    assert (left.returncode, left.stdout, left.stderr) == (0, b"", b"")
+
+
+def test_their_errors_go_where_those_of_the_run_go(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = sorted(draw_photos(tmp_path / "photos", per_class=7).rglob("*.jpg")) * 15
+    decoder_process.start_ahead(folder)
+    log = tmp_path / "log.txt"
+    with output_to(log):
+        photos = datasets.decode_ahead(paths, size=16)
+        next(photos)
+        if sys.platform == "linux":
+            of_decoders = {
+                os.readlink(f"/proc/{child.pid}/fd/2")  # noqa: PTH115
+                for child in psutil.Process().children()
+                if "translearn_core.imaging.decode_pool" in child.cmdline()
+            }
+            assert of_decoders == {str(log)}
+        assert len(list(photos)) == len(paths) - 1
 
 
 def test_for_few_photos_none_are_started_and_those_not_needed_end(folder: Path) -> None:

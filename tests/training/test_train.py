@@ -278,14 +278,11 @@ def test_the_article_head_and_every_setting_at_once_run(dataset: Dataset) -> Non
 
 
 @pytest.mark.slow
-def test_real_photos_reach_the_promised_accuracy(
-    workspace: Path, shared_weights: Path, tmp_path: Path
-) -> None:
-    """With 240 of the 600 photos that 0.8 is promised for."""
-    trash = import_labelled(some_of(shared_photos("trash"), tmp_path / "trash", most=40))
+def test_real_photos_reach_the_promised_accuracy(workspace: Path, shared_weights: Path) -> None:
+    trash = import_labelled(shared_photos("trash"))
     real = {"backbone": "mobilenet_v2_035", "image_size": 0, "augmentation": "none"}
     run = train(trash, **real, epochs=25)
-    assert run.metrics.test_accuracy >= 0.68, "0.73 as measured; machines round differently"
+    assert run.metrics.test_accuracy >= 0.76, "0.79 as measured; machines round differently"
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from translearn_core.cli.app import (
 from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import print_json, print_line
+from translearn_core.concurrency import no_garbage_search
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _, ngettext
@@ -115,7 +116,8 @@ def feasible(
     """Estimate by cross-validation how well training will work, and what would help most."""
     with kept(_("Nothing was kept: the check had not begun.")):
         decoder_process.start_ahead(Path(source))
-        from translearn_core.cli.check_work import check_feasibility
+        with no_garbage_search():
+            from translearn_core.cli.check_work import check_feasibility
 
         report = check_feasibility(
             source, test_source=test_source, backbone=backbone, seed=seed, options=options

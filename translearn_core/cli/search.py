@@ -16,6 +16,7 @@ from translearn_core.cli.app import (
 from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.interrupt import kept
 from translearn_core.cli.settings import make_settings_of, with_setting_options
+from translearn_core.concurrency import no_garbage_search
 from translearn_core.i18n import _
 from translearn_core.imaging import decoder_process
 
@@ -36,7 +37,8 @@ def tune(
     with kept(_("Nothing was kept: the search had not begun.")):
         settings = make_settings_of(named)
         decoder_process.start_ahead(Path(source))
-        from translearn_core.cli import search_work, train_work
+        with no_garbage_search():
+            from translearn_core.cli import search_work, train_work
 
         run = search_work.make_search(
             source, settings, minutes=minutes, test_source=test_source, options=options

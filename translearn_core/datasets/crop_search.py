@@ -23,6 +23,8 @@ COARSE = 12
 _AT_ONCE = 128
 """Thumbnails at a time: what is computed of them stays in the cache of a processor."""
 _LEAST_LENGTH = 1e-3
+_FLAT = 1e-4
+"""Share of a crop's square that lies about its mean, below which only rounding is left."""
 _TIE = 1e-6
 """Where both photos are as good a crop of the other, the second is taken as one of the first."""
 
@@ -62,7 +64,8 @@ class Crops:
         return rows.reshape(len(centred), COARSE, self._n_lines, self.side)
 
     def lengths(self, centred: Floats) -> Floats:
-        """The norm of every crop about its mean `(n, crops)`, of thumbnails `(n, side, side)` of mean 0."""
+        """The norm of every crop about its mean `(n, crops)`, of thumbnails `(n, side, side)` of mean 0;
+        infinite for a flat one, which is like nothing."""
         rows = np.ascontiguousarray(self._rows(centred).transpose(0, 2, 1, 3))
         squares = []
         for part, lines in zip(self._parts, self._lines, strict=True):
@@ -70,9 +73,11 @@ class Crops:
             gram = (some.transpose(0, 1, 3, 2) @ some).reshape(-1, self.side**2)
             of_lines = (lines.transpose(0, 2, 1) @ lines).reshape(len(lines), -1)
             mean = some.sum(axis=2).reshape(-1, self.side) @ lines.sum(axis=1).T / COARSE**2
-            about_mean = gram @ of_lines.T - COARSE**2 * mean**2
-            squares.append(about_mean.reshape(len(centred), -1))
-        lengths: Floats = np.sqrt(np.maximum(np.concatenate(squares, axis=1), 0.0))
+            whole = gram @ of_lines.T
+            about_mean = whole - COARSE**2 * mean**2
+            is_flat = about_mean < _FLAT * whole
+            squares.append(np.where(is_flat, np.inf, about_mean).reshape(len(centred), -1))
+        lengths: Floats = np.sqrt(np.concatenate(squares, axis=1))
         return lengths
 
     def multiply(self, centred: Floats, targets: Floats) -> Floats:

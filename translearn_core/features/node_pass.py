@@ -307,6 +307,9 @@ def run_pass(
     for part in parts_of(len(photos), outputs):
         if stop():
             break
+        if len(part) <= shard:
+            rest += part
+            continue
         kept = [one for one in outputs if one.keeps(part.start)]
         left, n_of_part = _on_nodes(photos, part, kept, keep, progress, n_read, stop, shard)
         rest += left
@@ -315,7 +318,7 @@ def run_pass(
         done = len(photos) - len(rest)
         here = extract(
             PhotoFiles(rest, photos.__getitem__),
-            [replace(one, until=_count_before(rest, one.until)) for one in outputs],
+            _outputs_of(rest, outputs),
             keep=lambda facts: keep(_moved(facts, rest)),
             progress=lambda n, _all, per_s: progress(done + n, len(photos), per_s),
             stop=stop,
@@ -326,9 +329,11 @@ def run_pass(
     return PassResult(n_read=n_read, stopped=stop(), photos_per_s=n_read / seconds)
 
 
-def _count_before(positions: Sequence[int], until: int | None) -> int | None:
-    """How many of some ascending positions lie before `until`."""
-    return None if until is None else bisect_left(positions, until)
+def _outputs_of(positions: Sequence[int], outputs: Sequence[Output]) -> list[Output]:
+    """What is kept of the photos at some ascending positions, of these photos alone."""
+    until = [None if one.until is None else bisect_left(positions, one.until) for one in outputs]
+    pairs = zip(outputs, until, strict=True)
+    return [replace(one, until=place) for one, place in pairs if place != 0]
 
 
 def _on_nodes(

@@ -13,6 +13,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -262,7 +263,8 @@ def _make_variables(model: Any, classes: int) -> None:
     which takes seconds where many layers learn."""
     model.optimizer.build(model.trainable_variables)
     answers = np.full((1, classes), 1 / classes, np.float32)
-    model._compile_metrics.build(answers, answers)
+    with suppress(AttributeError):  # private to Keras: without it, the step is traced twice
+        model._compile_metrics.build(answers, answers)
 
 
 class FitCallback(keras.callbacks.Callback):  # type: ignore[misc]

@@ -5,8 +5,8 @@ Owns: `import_keras`, `import_openvino`. Leaves to others: what is done with the
 
 from __future__ import annotations
 
+import atexit
 import ctypes
-import gc
 import os
 import sys
 import threading
@@ -17,8 +17,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from translearn_core.concurrency import no_garbage_search
+
 TENSORFLOW = ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2")
 """Its shared libraries, the ones that others need first."""
+_LOADING = threading.Lock()
+atexit.register(
+    _LOADING.acquire, timeout=60
+)  # a process that ends while they are loaded hangs or crashes
 
 
 def import_openvino() -> Any:
@@ -45,15 +51,8 @@ def import_keras() -> Any:
 
         return keras
     _load_tensorflow()
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        with keras_alone():
-            import keras
-    finally:
-        gc.freeze()
-        if collects:
-            gc.enable()
+    with no_garbage_search(), keras_alone():
+        import keras
     return keras
 
 
@@ -66,7 +65,7 @@ def _load_tensorflow() -> None:
     found = find_spec("tensorflow") if sys.platform == "linux" else None
     if found is None:
         return
-    with suppress(OSError, AttributeError):  # another C library
+    with _LOADING, suppress(OSError, AttributeError):  # another C library
         load = ctypes.CDLL(None).dlopen  # ctypes calls it without the lock
         load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
         for folder in found.submodule_search_locations or ():

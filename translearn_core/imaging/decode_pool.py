@@ -24,6 +24,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,8 @@ class Setup:
     pixels: str
     """File of `(slots, BATCH, size, size, 3) uint8`."""
     slots: int
+    errors: str
+    """File that errors are appended to; "" where they stay."""
     share: int
     """Most bytes of memory that decoding takes in a process; larger photos go to the parent."""
 
@@ -118,6 +121,7 @@ def decode_ahead(
             limits=limits,
             language=language.get(),
             reading=reading.current(),
+            errors=_errors_file(),
             share=limits.decode_bytes // workers,
             pixels=str(file),
             slots=slots,
@@ -273,11 +277,31 @@ def _bound_memory(n_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
+def _errors_file() -> str:
+    """The file that errors of this process are written to, "" for none or where that is not known."""
+    try:
+        path = Path("/proc/self/fd/2").readlink()
+    except OSError:
+        return ""
+    return str(path) if path.is_file() else ""
+
+
+def _write_errors_to(path: str) -> None:
+    """Append errors to a file: when this process was started they went to a terminal, perhaps."""
+    if path:
+        with suppress(OSError), Path(path).open("ab") as file:
+            os.dup2(file.fileno(), 2)
+
+
 def main() -> None:
     """The process: serve requests until the input is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and closes the input
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
-    setup: Setup = pickle.load(requests)
+    try:
+        setup: Setup = pickle.load(requests)
+    except EOFError:  # it was started ahead, and is not needed
+        return
+    _write_errors_to(setup.errors)
     language.set(setup.language)
     reading.set_reading(setup.reading)
     budget.set_share(setup.share)

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 COMMAND = ("-m", "translearn_core.imaging.decode_pool")
 MIN_PHOTOS = 250
 """With fewer photos, threads finish before the processes have started."""
+WAIT_S = 120.0
+"""So long they wait: the command may have to wait for its turn."""
 _waiting: list[subprocess.Popen[bytes]] = []
 _lock = threading.Lock()
 
@@ -50,6 +52,9 @@ def start_ahead(folder: Path) -> None:
         if not _waiting and processor_count() > 1 and _holds(folder, MIN_PHOTOS):
             started = [_start() for _processor in range(processor_count())]
             _waiting.extend(process for process in started if process is not None)
+            patience = threading.Timer(WAIT_S, end_waiting)
+            patience.daemon = True
+            patience.start()
 
 
 def end_waiting() -> None:
