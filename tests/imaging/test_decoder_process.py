@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -77,23 +78,27 @@ def test_those_of_a_command_that_leaves_before_say_nothing(folder: Path) -> None
     assert (left.returncode, left.stdout, left.stderr) == (0, b"", b"")
 
 
-def test_their_errors_go_where_those_of_the_run_go(
-    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_their_errors_go_where_those_of_the_run_go(folder: Path, tmp_path: Path) -> None:
     paths = sorted(draw_photos(tmp_path / "photos", per_class=7).rglob("*.jpg")) * 15
     decoder_process.start_ahead(folder)
     log = tmp_path / "log.txt"
-    with output_to(log):
-        photos = datasets.decode_ahead(paths, size=16)
+    with output_to(log), closing(datasets.decode_ahead(paths, size=16)) as photos:
         next(photos)
         if sys.platform == "linux":
-            of_decoders = {
-                os.readlink(f"/proc/{child.pid}/fd/2")  # noqa: PTH115
-                for child in psutil.Process().children()
-                if "translearn_core.imaging.decode_pool" in child.cmdline()
-            }
-            assert of_decoders == {str(log)}
+            end = time.monotonic() + 60
+            while _errors_of_decoders() != {str(log)}:  # each does so when it has begun
+                assert time.monotonic() < end, _errors_of_decoders()
+                time.sleep(0.05)
         assert len(list(photos)) == len(paths) - 1
+
+
+def _errors_of_decoders() -> set[str]:
+    """The files that the decoders of this process write errors to."""
+    return {
+        str(Path(f"/proc/{child.pid}/fd/2").readlink())
+        for child in psutil.Process().children()
+        if "translearn_core.imaging.decode_pool" in child.cmdline()
+    }
 
 
 def test_for_few_photos_none_are_started_and_those_not_needed_end(folder: Path) -> None:
