@@ -22,9 +22,8 @@ from translearn_core.concurrency import no_garbage_search
 TENSORFLOW = ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2")
 """Its shared libraries, the ones that others need first."""
 _LOADING = threading.Lock()
-atexit.register(
-    _LOADING.acquire, timeout=60
-)  # a process that ends while they are loaded hangs or crashes
+# A process that ended while they are loaded would hang or crash.
+atexit.register(_LOADING.acquire, timeout=60)
 
 
 def import_openvino() -> Any:
