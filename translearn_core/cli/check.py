@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,11 +16,10 @@ from translearn_core.cli.app import (
 from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import print_json, print_line
-from translearn_core.concurrency import no_garbage_search
+from translearn_core.cli.startup import importing
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _, ngettext
-from translearn_core.imaging import decoder_process
 
 
 @app.command()
@@ -115,8 +113,7 @@ def feasible(
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
     with kept(_("Nothing was kept: the check had not begun.")):
-        decoder_process.start_ahead(Path(source))
-        with no_garbage_search():
+        with importing(source):
             from translearn_core.cli.check_work import check_feasibility
 
         report = check_feasibility(

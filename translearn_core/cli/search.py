@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,9 +15,8 @@ from translearn_core.cli.app import (
 from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.interrupt import kept
 from translearn_core.cli.settings import make_settings_of, with_setting_options
-from translearn_core.concurrency import no_garbage_search
+from translearn_core.cli.startup import importing
 from translearn_core.i18n import _
-from translearn_core.imaging import decoder_process
 
 
 @app.command()
@@ -36,8 +34,7 @@ def tune(
     """Search hyperparameters within a time limit, and measure the gain on the test photos."""
     with kept(_("Nothing was kept: the search had not begun.")):
         settings = make_settings_of(named)
-        decoder_process.start_ahead(Path(source))
-        with no_garbage_search():
+        with importing(source):
             from translearn_core.cli import search_work, train_work
 
         run = search_work.make_search(

@@ -16,9 +16,8 @@ from translearn_core.cli.app import (
 from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.interrupt import kept
 from translearn_core.cli.settings import make_settings_of, with_setting_options
-from translearn_core.concurrency import no_garbage_search
+from translearn_core.cli.startup import importing
 from translearn_core.i18n import _
-from translearn_core.imaging import decoder_process
 
 
 @app.command()
@@ -50,8 +49,7 @@ def train(
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
     with kept(_("Nothing was kept: the run had not begun.")):
         settings = make_settings_of(named, pairs=set_, preset=preset)
-        decoder_process.start_ahead(Path(source))
-        with no_garbage_search():
+        with importing(source):
             from translearn_core.cli import train_work
 
         run = train_work.make_run(

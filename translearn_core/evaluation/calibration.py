@@ -235,9 +235,8 @@ def reliability(probabilities: Array, labels: Labels, *, bins: int = BINS) -> li
 
 def reliability_bins(confidence: Array, correct: Array, *, bins: int = BINS) -> list[Bin]:
     """The same from confidences `(n,)` and whether each prediction is correct, `(n,) bool`."""
-    order = np.argsort(confidence, kind="stable")
     bins_ = []
-    for members in np.array_split(order, min(bins, max(1, len(order)))):
+    for members in _members(confidence, bins):
         if len(members):
             hits = int(correct[members].sum())
             low, high = wilson_interval(hits, len(members))
@@ -251,6 +250,12 @@ def reliability_bins(confidence: Array, correct: Array, *, bins: int = BINS) -> 
                 )
             )
     return bins_
+
+
+def _members(confidence: Array, bins: int) -> list[Ints]:
+    """The predictions of each bin, by rising confidence."""
+    order = np.argsort(confidence, kind="stable")
+    return np.array_split(order, min(bins, max(1, len(order))))
 
 
 def calibration_error(bins: Sequence[Bin]) -> float | None:
@@ -287,8 +292,8 @@ def calibration_error_by_chance(
     if not len(confidence):
         return None
     rng = np.random.default_rng(seed)
-    order = np.argsort(confidence, kind="stable")
-    members = np.array_split(order, min(bins, len(order)))  # as `reliability_bins` has them
+    members = _members(confidence, bins)
+    order = np.concatenate(members)
     sizes = np.array([len(one) for one in members])
     begins = np.cumsum(sizes) - sizes
     hits = [

@@ -76,13 +76,18 @@ def load_model(path: Path) -> keras.Model:
     """
     if not path.is_file():
         raise RunError(_("There is no model at {file}. Train one first.").format(file=path))
-    remember_names()
     try:
-        with made_quickly():
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return read_model(path)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(
             _("The model {file} cannot be read: {cause}. Train it again.").format(
                 file=path, cause=str(error).splitlines()[0]
             )
         ) from error
+
+
+def read_model(path: Path) -> keras.Model:
+    """As `load_model`, with the errors of Keras."""
+    remember_names()
+    with made_quickly():
+        return keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -26,7 +26,6 @@ from translearn_core.errors import InputError, TransLearnError
 from translearn_core.export.multi_head import separate
 from translearn_core.formatting import shortened
 from translearn_core.graph.engine import run_keras
-from translearn_core.graph.variables import made_quickly
 from translearn_core.i18n import _
 from translearn_core.prediction.model_runner import write_copy
 from translearn_core.runs.task_heads import save_heads
@@ -180,14 +179,10 @@ def _refuse_links() -> InputError:
 
 
 def _open(path: Path) -> Any:
-    import keras
+    from translearn_core.graph.saving import read_model
 
-    from translearn_core.graph.saving import remember_names
-
-    remember_names()
     try:
-        with made_quickly():
-            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return read_model(path)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         logger.exception("Keras cannot open it")
         raise InputError(
