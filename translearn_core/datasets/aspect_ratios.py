@@ -10,15 +10,18 @@ The bounds and the choice were measured: docs/experiments/fit.md.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from translearn_core.arrays import Array, Ints
+from translearn_core.config import load_configuration
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.manifest_checks import Finding, list_names
 from translearn_core.formatting import percent
@@ -40,6 +43,8 @@ LEAST_SHARE = 0.1
 """Share of the photos whose class must be given away, for the fit of all to follow from it."""
 MANY_OTHERS = 0.2
 """Share of given test photos of another shape from which that is said."""
+_TRIED = 50  # photos by which it is judged how fast files come
+_WAITED_S = 0.001  # for a file, from which more than one is read at a time
 _STEP = 0.01  # of the logarithm of a ratio: nearer ones count as the same
 
 
@@ -84,12 +89,33 @@ def _measure(dataset: Dataset) -> pd.Series[float]:
         chosen = unknown[np.linspace(0, len(unknown) - 1, MOST_READ).round().astype(int)]
     sides[unknown] = 0.0
     paths = [dataset.photo_path(str(path)) for path in photos["path"].iloc[chosen]]
-    with ThreadPoolExecutor(2 * processor_count(), thread_name_prefix="size") as pool:
-        for row, size in zip(chosen, pool.map(read_size, paths), strict=True):
-            sides[row] = size or (0, 0)
+    for row, size in zip(chosen, read_sizes(paths), strict=True):
+        sides[row] = size or (0, 0)
     known = np.flatnonzero((sides > 0).all(axis=1))
     names = [str(path) for path in photos["path"].iloc[known]]
     return pd.Series(sides[known, 0] / sides[known, 1], index=names)
+
+
+def read_sizes(
+    paths: Sequence[Path], *, waited_s: float = _WAITED_S
+) -> Iterator[tuple[int, int] | None]:
+    """What `read_size` says of each photo, in their order.
+
+    One is read after the other where files come at once: threads would only wait for each other.
+
+    Args:
+        waited_s: seconds for each of the first photos from which several are read at a time.
+    """
+    limits = load_configuration().limits
+    began = time.monotonic()
+    for path in paths[:_TRIED]:
+        yield read_size(path, limits)
+    rest = paths[_TRIED:]
+    if time.monotonic() - began < _TRIED * waited_s:
+        yield from (read_size(path, limits) for path in rest)
+        return
+    with ThreadPoolExecutor(2 * processor_count(), thread_name_prefix="size") as pool:
+        yield from pool.map(lambda path: read_size(path, limits), rest)
 
 
 def find_given_away(dataset: Dataset) -> list[str]:

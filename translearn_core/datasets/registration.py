@@ -269,11 +269,11 @@ def _sample(large: Floats, affine: Floats) -> tuple[Floats, Bools]:
     coordinates = np.clip(coordinates, 0, SIDE - 1.001)
     corner = coordinates.astype(np.int32)
     down, right = (coordinates - corner).transpose(1, 0, 2)
-    start = corner[:, 0] * SIDE + corner[:, 1]
-    vectors = large.reshape(len(large), -1)
+    first = SIDE**2 * np.arange(len(large), dtype=np.int32)[:, None]
+    start = first + corner[:, 0] * SIDE + corner[:, 1]
+    values = large.ravel()
     top, bottom = (
-        (1 - right) * np.take_along_axis(vectors, start + step, 1)
-        + right * np.take_along_axis(vectors, start + step + 1, 1)
+        (1 - right) * values.take(start + step) + right * values.take(start + step + 1)
         for step in (0, SIDE)
     )
     return (1 - down) * top + down * bottom, inside

@@ -155,13 +155,16 @@ def make_thumbnail(source: bytes | Path, *, side: int, how: reading.Reading | No
     return buffer.getvalue()
 
 
-def read_size(path: Path) -> tuple[int, int] | None:
+def read_size(path: Path, limits: Limits | None = None) -> tuple[int, int] | None:
     """Width and height of the upright photo as its header states them; None where it does not.
 
     Nothing is decoded: a file whose size is told may still be damaged.
+
+    Args:
+        limits: as in `decode_photo`.
     """
     silence_pillow()
-    limits = load_configuration().limits
+    limits = limits or load_configuration().limits
     try:
         _length(path)
         with path.open("rb") as file:

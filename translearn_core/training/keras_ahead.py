@@ -10,9 +10,10 @@ the process, which learning sets.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from translearn_core.concurrency import run_in_thread, wait_for
@@ -21,6 +22,12 @@ from translearn_core.graph.engine import bfloat16_pays
 from translearn_core.graph.libraries import import_keras
 
 logger = logging.getLogger(__name__)
+
+OF_THE_PASS = ("h5py", "onnx")
+"""What opening an engine imports. It comes first: while TensorFlow's libraries are loaded, a thread that
+imports another library waits, and holds the lock of the interpreter."""
+OF_LEARNING = ("scipy.optimize", "scipy.sparse.csgraph")
+"""What finding near-duplicates and learning import, for which nothing else would go on."""
 
 
 @dataclass(kw_only=True)
@@ -61,11 +68,13 @@ class Ahead:
         """What can be made; less where it fails: whoever needs it then makes it, and says why not."""
         made = Made()
         try:
+            _import_all(OF_THE_PASS)
             logger.info("Keras %s", import_keras().__version__)
             if self._builds:
                 made.network = self._plan.extractor.build_network()
             if self._makes_head:
                 made.head = self._make_head()
+            _import_all(OF_LEARNING)
         except Exception:
             logger.exception("Less is made ahead")
         return made
@@ -78,3 +87,8 @@ class Ahead:
         head = build_head(plan.backbone.features, len(plan.dataset.classes), plan.settings)
         make_ready(head, plan.settings)
         return head
+
+
+def _import_all(names: Sequence[str]) -> None:
+    for name in names:
+        import_module(name)
