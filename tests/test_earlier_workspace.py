@@ -36,12 +36,14 @@ from translearn_core.runs.threshold import read_threshold
 ARCHIVE = Path(__file__).resolve().parent / "data" / "workspace_0_1.tar.xz"
 MADE_IN = "/tmp/translearn-earlier"
 TEXTS = (".json", ".jsonl", ".csv", ".txt")
+SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+"""Python 3.11 has filters from 3.11.4 on."""
 
 
 def unpack(folder: Path) -> None:
     """The workspace as if it had always been in `folder`: its files hold whole paths."""
     with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **SAFELY)
     for file in folder.rglob("*"):
         if file.suffix in TEXTS:
             content = file.read_text(encoding="utf-8")
