@@ -6,7 +6,8 @@ Leaves to others: the cache on disk (`cache.py`), which outputs are wanted (`ext
 over several machines (`node_pass.py`).
 
 Batches never reach over the end of a shard, nor shards over the end of a part of which the same is kept, so
-that a shard comes out alike wherever it is done.
+that a shard comes out alike wherever it is done. A shard that its part left short is written with the next
+one: engines go on meanwhile.
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ class ShardFacts:
     stats: dict[int, PhotoStats] = field(default_factory=dict)
     left_out: dict[int, str] = field(default_factory=dict)
     missing: dict[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """How many photos were looked at."""
+        return len(self.stats) + len(self.left_out) + len(self.missing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +105,7 @@ def extract(
         progress: called with photos that are done with, photos in all and photos per second so far;
             not while the engines are still being opened.
         stop: asked between batches; True ends the pass, what was done stays cached.
-        shard: photos of a shard.
+        shard: photos of a shard; with what a part left short, fewer than two of them wait to be written.
 
     Raises:
         SourceError: a photo cannot be reached; what was done until then is kept.
@@ -125,11 +130,22 @@ def extract(
     feed = _Feed(outputs, writers, stop or _never, tell)
     decoded = decode_ahead(photos, size=outputs[0].key.size, fit=outputs[0].key.fit)
     lost: list[tuple[int, PhotoError]] = []
+    facts = ShardFacts()
+
+    def keep_found() -> ShardFacts:
+        """Keep what was found and its features; the facts of the photos that follow."""
+        nonlocal n_read
+        feed.finish()
+        for writer in writers:
+            writer.flush()
+        n_read += len(facts.stats)
+        keep(facts)
+        return ShardFacts()
+
     try:
         reached = _until_lost(decoded, photos, lost)
         for (start, _number), of_shard in groupby(reached, lambda found: shard_of(found[0])):
             kept = [output.keeps(start) for output in outputs]
-            facts = ShardFacts()
             for batch in in_batches(of_shard, ENGINE_BATCH):
                 for i, error in batch.unreadable.items():
                     gone = isinstance(error, MissingPhotoError)
@@ -141,13 +157,12 @@ def extract(
                 feed.put([(photo.stats.sha256, photo.image) for photo in batch.photos], kept)
                 if feed.stopped():
                     break
-            feed.finish()
-            for writer in writers:
-                writer.flush()
-            n_read += len(facts.stats)
-            keep(facts)
             if feed.stopped():
                 break
+            if len(facts) >= shard:
+                facts = keep_found()
+        if len(facts):
+            keep_found()
         for i, unreachable in lost:
             raise out_of_reach(str(photos[i]), unreachable.message)
         tell()
