@@ -20,6 +20,7 @@ from translearn_core.datasets.pending_stats import take_over_facts
 from translearn_core.errors import ClusterError
 from translearn_core.features import node_pass
 from translearn_core.features.cache import FeatureCache, FeatureKey, empty_cache
+from translearn_core.features.extract import ShardFacts, extract
 from translearn_core.features.extractor import PIXELS, POOLED, Engines, FeatureExtractor
 from translearn_core.features.node_pass import ShardResult, ShardWorker, map_shards
 from translearn_core.imaging.reading import Reading
@@ -32,6 +33,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from translearn_core import backbones, datasets
+from translearn_core.features.extract import ShardFacts, extract
 from translearn_core.features.extractor import PIXELS, FeatureExtractor
 from translearn_core.monitor import Monitor
 
@@ -135,6 +137,31 @@ def test_one_pass_takes_varied_views_of_some_photos_only(workspace: Path, tmp_pa
     look.take([(POOLED, 0)], rest, SILENT)
     assert np.array_equal(look.table(POOLED, 0, hashes).take(np.arange(27)), together)
     assert np.array_equal(look.table(POOLED, 1, hashes[:13]).take(np.arange(13)), views)
+
+
+def test_a_shard_that_its_part_left_short_is_kept_with_the_next_one(
+    workspace: Path, tmp_path: Path
+) -> None:
+    dataset = datasets.import_source(
+        draw_photos(tmp_path / "photos", per_class=8), in_place=True, check=False
+    )
+    files = [dataset.photo_path(path) for path in dataset.photos["path"]]
+    files[3].write_bytes(b"damaged")
+    engines = Engines(replace(starter(dataset), strength="mirror"))
+    outputs = [engines.output(POOLED, 0), replace(engines.output(POOLED, 1), until=7)]
+    kept: list[list[int]] = []
+
+    def keep(facts: ShardFacts) -> None:
+        assert sum(FeatureCache(outputs[0].key).holds(hashes_of(facts))) == len(facts.stats)
+        kept.append(sorted([*facts.stats, *facts.left_out]))
+
+    result = extract(files[:18], outputs, keep=keep, shard=5)
+    assert kept == [[*range(5)], [*range(5, 12)], [*range(12, 17)], [17]]
+    assert result.n_read == 17
+
+
+def hashes_of(facts: ShardFacts) -> list[str]:
+    return [stats.sha256 for stats in facts.stats.values()]
 
 
 def test_where_all_views_are_known_the_rest_is_taken_as_it_is(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 
+from tests.support.photos import SHARED
 from translearn_core import datasets, runs, worker
 from translearn_core.backbones import BACKBONES
 from translearn_core.datasets import Dataset
@@ -25,6 +28,34 @@ from translearn_core.training.keras_ahead import Ahead
 from translearn_core.training.save import Clock
 from translearn_core.training.train import learn
 
+OPENED = """
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from translearn_core import datasets
+from translearn_core.backbones import BACKBONES
+from translearn_core.backbones.weights import weights_status
+from translearn_core.features.extractor import POOLED, Engines, FeatureExtractor
+from translearn_core.graph.engine import bfloat16_pays
+from translearn_core.graph.recorded import has_record
+from translearn_core.training.keras_ahead import import_for_pass
+
+def compiled():
+    files = {name: getattr(one, "__file__", None) or "" for name, one in sys.modules.items()}
+    return {name for name, file in files.items() if file.endswith(tuple(EXTENSION_SUFFIXES))}
+
+dataset = datasets.import_source(Path(sys.argv[1]), in_place=True, check=False)
+bfloat16_pays()
+import_for_pass()
+before = compiled()
+for backbone in BACKBONES.values():
+    if not has_record(backbone) or weights_status(backbone).state != "ready":
+        continue
+    look = FeatureExtractor(dataset=dataset, backbone=backbone, size=64)
+    Engines(look).output(POOLED, 0).open_engine()
+print(sorted(compiled() - before))
+"""
+ROOT = Path(__file__).parents[2]
 STARTER = BACKBONES["starter"]
 BY_RECORD = {"backbone": "starter", "augmentation": "none", "epochs": 2, "hidden_units": 16}
 
@@ -34,6 +65,18 @@ def dataset(workspace: Path, colour_photos: Path) -> Dataset:
     if not can_be_written(STARTER):
         pytest.skip("another version of Keras than the recorded one makes no head ahead")
     return datasets.import_source(colour_photos, in_place=True, check=False)
+
+
+def test_opening_an_engine_imports_nothing_compiled_beside_tensorflow(
+    workspace: Path, colour_photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold all threads up while the libraries of TensorFlow are loaded. With all weights that
+    are at hand: other files are read otherwise."""
+    if (SHARED / "weights").is_dir():
+        monkeypatch.setenv("KERAS_HOME", str(SHARED / "weights"))
+    program = [sys.executable, "-c", OPENED, str(colour_photos)]
+    opened = subprocess.run(program, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert opened.stdout == "[]\n"
 
 
 def new_run(dataset: Dataset, **changes: Any) -> Run:

@@ -10,7 +10,7 @@ the process, which learning sets.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,8 +24,7 @@ from translearn_core.graph.libraries import import_keras
 logger = logging.getLogger(__name__)
 
 OF_THE_PASS = ("h5py", "onnx")
-"""What opening an engine imports. It comes first: while TensorFlow's libraries are loaded, a thread that
-imports another library waits, and holds the lock of the interpreter."""
+"""What opening an engine imports."""
 OF_LEARNING = ("scipy.optimize", "scipy.sparse.csgraph")
 """What finding near-duplicates and learning import, for which nothing else would go on."""
 
@@ -68,13 +67,14 @@ class Ahead:
         """What can be made; less where it fails: whoever needs it then makes it, and says why not."""
         made = Made()
         try:
-            _import_all(OF_THE_PASS)
+            import_for_pass()
             logger.info("Keras %s", import_keras().__version__)
             if self._builds:
                 made.network = self._plan.extractor.build_network()
             if self._makes_head:
                 made.head = self._make_head()
-            _import_all(OF_LEARNING)
+            for name in OF_LEARNING:
+                import_module(name)
         except Exception:
             logger.exception("Less is made ahead")
         return made
@@ -89,6 +89,11 @@ class Ahead:
         return head
 
 
-def _import_all(names: Sequence[str]) -> None:
-    for name in names:
+def import_for_pass() -> None:
+    """Import what opening an engine would import, which comes before TensorFlow's libraries.
+
+    While these are loaded, a thread that imports another compiled module waits for the system to load it
+    and holds the lock of the interpreter meanwhile.
+    """
+    for name in OF_THE_PASS:
         import_module(name)
