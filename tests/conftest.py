@@ -28,7 +28,7 @@ from tests.support import session
 from tests.support.photos import SHARED, draw_photos
 from tests.support.small_backbone import small_in_the_table
 from translearn_core.backbones import Backbone
-from translearn_core.graph.libraries import keras_alone
+from translearn_core.graph.libraries import annotations_compiled_once, keras_alone
 
 LEARNING_IN_BROWSER = {"test_camera", "test_class", "test_presses", "test_training"}
 """Files of browser tests that make up a group of their own; `browser` has the rest. About half of
@@ -141,7 +141,7 @@ def pytest_collection() -> Iterator[None]:
     """
     gc.disable()
     try:
-        with keras_alone():
+        with keras_alone(), annotations_compiled_once():
             return (yield)
     finally:
         gc.enable()
