@@ -33,7 +33,6 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from translearn_core import backbones, datasets
-from translearn_core.features.extract import ShardFacts, extract
 from translearn_core.features.extractor import PIXELS, FeatureExtractor
 from translearn_core.monitor import Monitor
 

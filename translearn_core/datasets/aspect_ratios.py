@@ -43,8 +43,8 @@ LEAST_SHARE = 0.1
 """Share of the photos whose class must be given away, for the fit of all to follow from it."""
 MANY_OTHERS = 0.2
 """Share of given test photos of another shape from which that is said."""
-_TRIED = 50  # photos by which it is judged how fast files come
-_WAITED_S = 0.001  # for a file, from which more than one is read at a time
+_AT_A_TIME = 50  # photos by which it is judged how fast files come
+_WAITED_S = 0.001  # for a file, from which several are read at a time
 _STEP = 0.01  # of the logarithm of a ratio: nearer ones count as the same
 
 
@@ -101,21 +101,22 @@ def read_sizes(
 ) -> Iterator[tuple[int, int] | None]:
     """What `read_size` says of each photo, in their order.
 
-    One is read after the other where files come at once: threads would only wait for each other.
+    One is read after the other while files come at once, as threads would only wait for each other; the
+    others by threads from where files are waited for.
 
     Args:
-        waited_s: seconds for each of the first photos from which several are read at a time.
+        waited_s: seconds for a file, on the mean of some, from which that is so.
     """
     limits = load_configuration().limits
-    began = time.monotonic()
-    for path in paths[:_TRIED]:
-        yield read_size(path, limits)
-    rest = paths[_TRIED:]
-    if time.monotonic() - began < _TRIED * waited_s:
-        yield from (read_size(path, limits) for path in rest)
-        return
+    done, comes_at_once = 0, True
+    while done < len(paths) and comes_at_once:
+        some = paths[done : done + _AT_A_TIME]
+        began = time.monotonic()
+        yield from [read_size(path, limits) for path in some]
+        comes_at_once = time.monotonic() - began < len(some) * waited_s
+        done += len(some)
     with ThreadPoolExecutor(2 * processor_count(), thread_name_prefix="size") as pool:
-        yield from pool.map(lambda path: read_size(path, limits), rest)
+        yield from pool.map(lambda path: read_size(path, limits), paths[done:])
 
 
 def find_given_away(dataset: Dataset) -> list[str]:
