@@ -22,6 +22,17 @@ def test_the_installed_tensorflow_has_the_shared_libraries_of_these_names() -> N
     assert [name for name in TENSORFLOW if not (Path(folder) / name).is_file()] == []
 
 
+def run_program(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=os.environ | {"PYTHONPATH": import_path()},
+        check=False,
+        timeout=120,
+        text=True,
+        capture_output=True,
+    )
+
+
 LEAVES = """
 import sys, time
 from translearn_core.concurrency import end_process, run_in_thread
@@ -35,13 +46,7 @@ end_process(2)
 
 @pytest.mark.parametrize("seconds", [0.1, 0.25, 0.4])
 def test_a_process_may_end_while_the_libraries_are_loaded(seconds: float) -> None:
-    left = subprocess.run(
-        [sys.executable, "-c", LEAVES, str(seconds)],
-        env=os.environ | {"PYTHONPATH": import_path()},
-        check=False,
-        timeout=120,
-        capture_output=True,
-    )
+    left = run_program(LEAVES, str(seconds))
     assert left.returncode == 2, left.stderr
 
 
@@ -67,13 +72,8 @@ assert typing.ForwardRef("int").__forward_code__ is not typing.ForwardRef("int")
 
 
 def test_annotations_in_quotes_are_compiled_once_and_only_while_keras_is_imported() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", COMPILED],
-        env=os.environ | {"PYTHONPATH": import_path()},
-        check=True,
-        text=True,
-        capture_output=True,
-    )
+    done = run_program(COMPILED)
+    assert done.returncode == 0, done.stderr
     n, *told = done.stdout.split()
     assert told == ["True", "False"]
     assert int(n) < 1000  # 18,000 without, in Python 3.11

@@ -132,15 +132,15 @@ def extract(
     lost: list[tuple[int, PhotoError]] = []
     facts = ShardFacts()
 
-    def keep_found() -> ShardFacts:
-        """Keep what was found and its features; the facts of the photos that follow."""
-        nonlocal n_read
+    def keep_found() -> None:
+        """Keep what was found, once its features are in the cache."""
+        nonlocal n_read, facts
         feed.finish()
         for writer in writers:
             writer.flush()
         n_read += len(facts.stats)
         keep(facts)
-        return ShardFacts()
+        facts = ShardFacts()
 
     try:
         reached = _until_lost(decoded, photos, lost)
@@ -160,7 +160,7 @@ def extract(
             if feed.stopped():
                 break
             if len(facts) >= shard:
-                facts = keep_found()
+                keep_found()
         if len(facts):
             keep_found()
         for i, unreachable in lost:

@@ -13,7 +13,7 @@ import threading
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,12 +79,11 @@ def _load_tensorflow() -> None:
 def annotations_compiled_once() -> Iterator[None]:
     """Within it, `typing` compiles an annotation in quotes once, however often it is written; Python 3.12
     and later compile those of type variables when they are asked for."""
-    name = "compile"  # of the built-in function, which `typing` finds under it where it has none
-    setattr(typing, name, lru_cache(maxsize=None)(compile))
+    vars(typing)["compile"] = cache(compile)  # where it has none, it finds the built-in function
     try:
         yield
     finally:
-        vars(typing).pop(name, None)  # another thread may have done so
+        vars(typing).pop("compile", None)  # another thread may have done so
 
 
 @contextmanager
