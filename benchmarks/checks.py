@@ -1,16 +1,17 @@
 """How well the checks find seeded faults, beside CleanVision and cleanlab, and what they cost.
 
-    python -m benchmarks.checks
+    python -m benchmarks.checks [groups]
 
 Needs the photo sets and weights beside the project, and `requirements-bench.txt`. Seeds faults into
 copies of `trash` and `flowers12` (`benchmarks/faults.py`), reads them through the ImageNet MobileNetV2 0.35,
 and prints recall and precision of each check, how far ours and CleanVision's flags agree, seconds
-per 1,000 photos, and what a burst set does to the accuracy.
+per 1,000 photos, and what burst sets and augmented sets do to the accuracy (`groups` names these alone).
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -53,6 +54,8 @@ THEIRS = {
     "greyscale": "grayscale",
 }
 """Our check -> CleanVision's."""
+PAIRS = 24
+"""Photos of each class of an augmented set, and copies of them."""
 COPIES = ("exact_copies", "near_copies", "cross_class_copies")
 TWINS = {
     frozenset(pair.split())
@@ -98,11 +101,13 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as home:
         os.environ["TRANSLEARN_HOME"] = str(Path(home) / "workspace")
-        for name, source in SETS.items():
-            seeded = faults.seed_faults(source, Path(home) / name)
-            _measure_set(name, seeded)
-        _measure_watermarks(Path(home))
+        if sys.argv[1:] != ["groups"]:
+            for name, source in SETS.items():
+                seeded = faults.seed_faults(source, Path(home) / name)
+                _measure_set(name, seeded)
+            _measure_watermarks(Path(home))
         _measure_bursts(Path(home))
+        _measure_augmented(Path(home))
 
 
 def _measure_set(name: str, seeded: faults.Seeded) -> None:
@@ -313,9 +318,23 @@ def _measure_watermarks(home: Path) -> None:
 
 
 def _measure_bursts(home: Path) -> None:
-    """Accuracy by cross-validation over groups, over single photos, and on photos of new objects."""
     bursts = faults.make_bursts(SETS["trash"], home / "bursts", objects=20, others=60)
-    frames, others = (datasets.import_source(folder) for folder in (bursts.frames, bursts.others))
+    print("\nbursts: ten frames of each of 120 objects")
+    _measure_groups(bursts)
+
+
+def _measure_augmented(home: Path) -> None:
+    for name, source in SETS.items():
+        for number, kind in enumerate(faults.AUGMENTATIONS):
+            folder = home / f"augmented-{name}-{number}"
+            made = faults.augment_set(source, folder, kind=kind, photos=PAIRS)
+            print(f"\n{name}, a copy of each photo: {kind}")
+            _measure_groups(made)
+
+
+def _measure_groups(made: faults.Bursts) -> None:
+    """Accuracy by cross-validation over groups, over single photos, and on photos of new objects."""
+    frames, others = (datasets.import_source(folder) for folder in (made.frames, made.others))
     looks = [
         extract_pooled(one, backbones.BACKBONES[BACKBONE]).features[:] for one in (frames, others)
     ]
@@ -324,20 +343,17 @@ def _measure_bursts(home: Path) -> None:
     )
     space = linear_probe.PCASpace.fit(looks[0])
     kinds = {
-        "honest": datasets.groups_of(evidence.photos, looks[0]),
+        "groups": datasets.groups_of(evidence.photos, looks[0]),
         "random": np.arange(len(evidence.labels)),
     }
-    print(
-        f"\nbursts: {len(evidence.labels)} frames of 120 objects, {len(fresh.labels)} new objects"
-    )
     for kind, groups in kinds.items():
         judged = cross_validation.cross_validate(
             space, evidence.labels, groups, len(evidence.classes)
         )
         answers = linear_probe.predict_heads(space.transform(looks[1]), judged.heads).argmax(axis=1)
         print(
-            f"  {kind} ({len(np.unique(groups))} groups): {judged.accuracy:.3f}; "
-            f"on new objects {(answers == fresh.labels).mean():.3f}"
+            f"  {kind} ({len(np.unique(groups))} of {len(groups)} photos): {judged.accuracy:.3f}; "
+            f"on {len(fresh.labels)} new photos {(answers == fresh.labels).mean():.3f}"
         )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 SHARES = {
     "wrong_label": 0.05,
@@ -88,6 +88,40 @@ def make_bursts(
         for photo in chosen[objects:]:
             _save(_open(photo), bursts.others / folder.name / f"{photo.stem}.jpg", quality=88)
     return bursts
+
+
+AUGMENTATIONS: dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]] = {
+    "mirrored": lambda image, _rng: ImageOps.mirror(image),
+    "mirrored, cut to 0.85 to 0.97, lit differently": lambda image, rng: _light(
+        _cut(ImageOps.mirror(image), float(rng.uniform(0.85, 0.97)), rng), rng
+    ),
+    "turned by a quarter": lambda image, _rng: image.transpose(Image.Transpose.ROTATE_90),
+    "turned by a half": lambda image, _rng: image.transpose(Image.Transpose.ROTATE_180),
+    "upside down": lambda image, _rng: ImageOps.flip(image),
+    "tilted by 8 to 15 degrees": lambda image, rng: image.rotate(
+        float(rng.choice([-1, 1]) * rng.uniform(8, 15)), Image.Resampling.BILINEAR
+    ),
+}
+"""What tools for augmentation make of a photo."""
+
+
+def augment_set(source: Path, target: Path, *, kind: str, photos: int, seed: int = 0) -> Bursts:
+    """An augmented set: of each class `photos` photos and a copy of each as `AUGMENTATIONS` say of `kind`;
+    and as many other photos."""
+    rng = np.random.default_rng(seed)
+    made = Bursts(target / "frames", target / "others")
+    for folder in _class_folders(source):
+        files = sorted(folder.iterdir())
+        chosen = [_open(files[place]) for place in rng.permutation(len(files))[: 2 * photos]]
+        for root in (made.frames, made.others):
+            (root / folder.name).mkdir(parents=True)
+        for number, image in enumerate(chosen[:photos]):
+            _save(image, made.frames / folder.name / f"{number}.jpg")
+            copy = AUGMENTATIONS[kind](image, rng)
+            _save(copy, made.frames / folder.name / f"{number}-copy.jpg")
+        for number, image in enumerate(chosen[photos:]):
+            _save(image, made.others / folder.name / f"{number}.jpg")
+    return made
 
 
 def add_watermark(folder: Path, class_name: str, *, text: str = "", side: float = 0.09) -> None:
@@ -196,6 +230,10 @@ def _shake(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     frame = ImageEnhance.Brightness(frame).enhance(float(rng.uniform(0.93, 1.07)))
     noise = rng.normal(0, 3, (frame.height, frame.width, 3))
     return Image.fromarray(np.clip(np.asarray(frame) + noise, 0, 255).astype(np.uint8))
+
+
+def _light(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    return ImageEnhance.Brightness(image).enhance(float(rng.uniform(0.85, 1.15)))
 
 
 def _cut(image: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from tests.support.drawing import draw_image
 from translearn_core import backbones, datasets
@@ -19,6 +20,17 @@ from translearn_core.features.extractor import extract_pooled
 pytestmark = pytest.mark.awkward
 
 FRAMES = 6
+AUGMENTED: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "mirrored": ImageOps.mirror,
+    "upside-down": ImageOps.flip,
+    "half-turn": lambda image: image.transpose(Image.Transpose.ROTATE_180),
+    "quarter-turn": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    "tilted": lambda image: image.rotate(12, Image.Resampling.BILINEAR),
+    "mirrored-tilted-dark": lambda image: ImageEnhance.Brightness(
+        ImageOps.mirror(image).rotate(-17, Image.Resampling.BILINEAR)
+    ).enhance(0.7),
+}
+"""What tools make of a photo to have more of them."""
 
 
 def _scene(seed: int) -> Image.Image:
@@ -72,7 +84,7 @@ class Photos:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
-    """Scenes, pieces of some under another class, and bursts of a steady hand."""
+    """Scenes, pieces of some under another class, bursts of a steady hand, and augmented scenes."""
     source = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(1)
 
@@ -89,6 +101,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
     for number in range(4):
         for frame in range(FRAMES):
             save(_cut(_scene(200 + number), 0.985, rng), f"frames{number % 2}/{number}-{frame}")
+    for number, augment in enumerate(AUGMENTED.values()):
+        save(_scene(300 + number), f"augmented/{number}")
+        save(augment(_scene(300 + number)), f"augmented/{number}-copy")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(tmp_path_factory.mktemp("home")))
         dataset = datasets.import_source(source)
@@ -136,13 +151,67 @@ def test_a_burst_stays_together(number: int, photos: Photos) -> None:
     assert photos.group_of(f"frames{number % 2}/{number}-0") == frames
 
 
+@pytest.mark.parametrize("number", range(len(AUGMENTED)), ids=AUGMENTED)
+def test_a_copy_that_was_made_by_augmentation_stays_with_its_photo(
+    number: int, photos: Photos
+) -> None:
+    assert photos.group_of(f"augmented/{number}") == {
+        f"augmented/{number}",
+        f"augmented/{number}-copy",
+    }
+
+
+def test_turned_copies_are_found_without_features_too(photos: Photos) -> None:
+    groups = groups_of(photos.table)
+    for number in range(len(AUGMENTED)):
+        one, other = (photos.names.index(f"augmented/{number}{end}") for end in ("", "-copy"))
+        assert groups[one] == groups[other]
+
+
+def test_a_mirrored_piece_is_found_by_features_that_hardly_see_a_mirror(
+    workspace: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(1)
+    for number in range(12):
+        for name, image in (
+            ("whole", _scene(number)),
+            ("piece", _cut(ImageOps.mirror(_scene(number)), 0.88, rng)),
+        ):
+            path = tmp_path / f"{'even' if number % 2 else 'odd'}/{number}-{name}.png"
+            path.parent.mkdir(exist_ok=True)
+            image.save(path)
+    table = datasets.import_source(tmp_path).photos
+    features = []
+    for file in table["file"]:
+        with Image.open(tmp_path / file) as image:
+            small = np.asarray(image.resize((6, 6)), np.float32)
+            features.append((small + small[:, ::-1]).ravel())
+    pairs = find_pairs(table, np.array(features))
+    assert not (pairs.turned & pairs.near).any()
+    found = pairs.where(pairs.turned)
+    numbers = table["file"].str.extract(r"(\d+)-")[0].to_numpy()
+    assert (numbers[found.first] == numbers[found.second]).all()
+    assert len(set(numbers[found.first])) >= 10
+
+
+def test_several_copies_of_a_photo_are_one_group(workspace: Path, tmp_path: Path) -> None:
+    turns = ["original", "mirrored", "upside-down", "half-turn", "quarter-turn", "tilted"]
+    for number in range(8):
+        for turn in turns:
+            path = tmp_path / f"{'even' if number % 2 else 'odd'}/{number}-{turn}.png"
+            path.parent.mkdir(exist_ok=True)
+            AUGMENTED.get(turn, Image.Image.copy)(_scene(number)).save(path)
+    table = datasets.import_source(tmp_path).photos
+    originals = table["file"].str.extract(r"(\d+)-")[0]
+    groups = pd.Series(groups_of(table))
+    assert groups.groupby(originals).nunique().eq(1).all()
+    assert groups.nunique() == 8
+
+
 def _links(*ends: tuple[int, int, float]) -> Pairs:
     """Pairs of frames that are less alike than copies, by rows and likeness."""
     first, second, likeness = zip(*ends, strict=True)
-    none = np.zeros(len(ends), np.bool_)
-    return Pairs(
-        np.array(first), np.array(second), np.array(likeness, np.float32), none, none, none
-    )
+    return Pairs.of(np.array(first), np.array(second), np.array(likeness, np.float32))
 
 
 def _group(pairs: Pairs, n: int) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageDraw, ImageEnhance
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from tests.support.drawing import draw_image, draw_photo, make_tree, make_zip
 from translearn_core import datasets
@@ -298,6 +298,30 @@ def test_without_twins_features_change_no_split(tmp_path: Path) -> None:
     before = _split(dataset)
     datasets.assign_groups(dataset, features)
     assert _split(dataset).equals(before)
+
+
+def test_groups_of_before_turned_copies_were_known_are_found_anew(tmp_path: Path) -> None:
+    """A stored table without a method is of then: there each photo was alone."""
+    files = {}
+    for number in range(24):
+        name = "ab"[number % 2]
+        image = ImageEnhance.Contrast(draw_image(number, size=(96, 72))).enhance(1.5)
+        for end, photo in (("", image), ("-mirrored", ImageOps.mirror(image))):
+            buffer = io.BytesIO()
+            photo.save(buffer, "PNG")
+            files[f"{name}/{number}{end}.png"] = buffer.getvalue()
+    dataset = datasets.import_source(make_zip(tmp_path / "a.zip", files))
+    features = _features_of(dataset, list(dataset.photos["class_name"]))
+    groups = datasets.assign_groups(dataset, features).groups
+    assert len(set(groups)) == 24
+    path = dataset.folder / "groups.parquet"
+    old = pd.read_parquet(path).drop(columns="method")
+    old["group"] = np.arange(48)
+    old.to_parquet(path)
+    dataset = datasets.open_dataset(dataset.id)
+    assert len(set(datasets.groups(dataset))) == 48, "until features are there"
+    assert (datasets.assign_groups(dataset, features).groups == groups).all()
+    assert (datasets.groups(datasets.open_dataset(dataset.id)) == groups).all()
 
 
 def test_groups_are_told_once_and_anew_for_other_photos(tmp_path: Path) -> None:

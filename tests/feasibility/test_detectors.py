@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from benchmarks import faults
 from tests.support.photos import shared_photos
@@ -169,10 +169,12 @@ def test_copies_are_told_apart_by_kind(sound: Path, tmp_path: Path) -> None:
     shutil.copyfile(folder / "ants/02.jpg", folder / "bees/x-other.jpg")
     image = Image.open(folder / "cats/04.jpg")
     image.resize((100, 75)).save(folder / "cats/x-near.jpg", quality=70)
+    for name, target in (("bees/06", "bees/x-mirrored"), ("bees/07", "cats/x-left-hand")):
+        ImageOps.mirror(Image.open(folder / f"{name}.jpg")).save(folder / f"{target}.jpg")
     found = _found(folder)
     assert _files(found["exact_copies"]) == {"ants/x-exact.jpg"}
     assert found["exact_copies"][0].others[0].endswith("01.jpg")
-    assert _files(found["near_copies"]) == {"cats/x-near.jpg"}
+    assert _files(found["near_copies"]) == {"cats/x-near.jpg", "bees/x-mirrored.jpg"}
     assert _files(found["cross_class_copies"]) == {"bees/x-other.jpg"}
     assert found["cross_class_copies"][0].others[0].endswith("ants/02.jpg")
 

@@ -184,8 +184,10 @@ CHECKS: tuple[Check, ...] = (
         title=N_("Nearly the same photo"),
         threshold=MIN_SIMILARITY,
         rule="two registered photos of a class agree: mean correlation of the whole image, of its "
-        "fine structure, and of the features",
-        sentence=N_("The same photo saved again, cut or lit differently, or frames of one burst."),
+        "fine structure, and of the features; or one is a mirrored, turned or tilted copy",
+        sentence=N_(
+            "The same photo saved again, cut, mirrored, turned or lit differently, or frames of one burst."
+        ),
         advice=N_(
             "They may stay, but count as one: better are photos of other things, places and light."
         ),

@@ -1,7 +1,7 @@
 """Photos that stay on one side of every split: near-duplicates and named groups, joined.
 
 Owns: `Together`, and `<dataset>/groups.parquet`, a row per photo: `path`, `group` (near-duplicates),
-`part` and `edge` (`chains.cut_chains`), and the `fingerprint` of the set that it was computed for. Leaves to
+`part` and `edge` (`chains.cut_chains`), the `fingerprint` of the set that it was computed for, and the `method`. Leaves to
 others: what a near-duplicate is (`duplicates.py`), named groups (`grouping.py`), splitting
 (`split.py`).
 
@@ -29,6 +29,9 @@ from translearn_core.datasets.duplicates import (
 )
 from translearn_core.datasets.recordings import in_single_recordings
 
+METHOD = 2
+"""Of finding near-duplicates. What an earlier one stored is found anew when there are features: 1 knew no
+mirrored and turned copies."""
 LEAST_GROUPS = 3
 """Groups of a class that training, validation and test take."""
 _Stored = tuple[Ints, Ints, Bools]
@@ -90,7 +93,7 @@ def assign_groups(dataset: Dataset, features: Features, *, pairs: Pairs | None =
         features: `(n, d)` of a trained network, in the manifest's order.
         pairs: what `find_pairs` says of these photos and features, where it is known.
     """
-    stored = _read(dataset)
+    stored = _read(dataset, method=METHOD)
     if stored is None:
         photos = dataset.photos
         stored = _with_parts(dataset, *find_groups(photos, features, pairs=pairs))
@@ -100,6 +103,7 @@ def assign_groups(dataset: Dataset, features: Features, *, pairs: Pairs | None =
                 "group": stored[0],
                 "part": stored[1],
                 "edge": stored[2],
+                "method": METHOD,
             }
         )
         write_table(
@@ -158,8 +162,9 @@ def _joined(dataset: Dataset, copies: Ints, part: Ints, edge: Bools) -> Together
     return Together(groups=groups, copies=copies, part=part, edge=edge & ~named, named=named)
 
 
-def _read(dataset: Dataset) -> _Stored | None:
-    """The stored near-duplicates, parts and edges; None where there are none, or for other photos."""
+def _read(dataset: Dataset, *, method: int = 1) -> _Stored | None:
+    """The stored near-duplicates, parts and edges; None where there are none, for other photos, or by
+    another method before `method`."""
     try:
         table = parse_parquet((dataset.folder / "groups.parquet").read_bytes())
         photos = dataset.photos
@@ -168,6 +173,7 @@ def _read(dataset: Dataset) -> _Stored | None:
             or not (table["fingerprint"] == dataset.fingerprint).all()
             or not (table["path"].to_numpy() == photos["path"].to_numpy()).all()
             or table.isna().to_numpy().any()
+            or (method > 1 and ("method" not in table or (table["method"] < method).any()))
         ):
             return None
         none = np.full(len(table), -1, np.int64)  # written before chains were cut

@@ -2,7 +2,8 @@
 
 Owns: what counts as an exact copy, a near copy and a burst, finding them without comparing all
 pairs, and the groups that they form. Leaves to others: what follows from it (`split.py`,
-`feasibility/detectors.py`), registering two photos (`registration.py`).
+`feasibility/detectors.py`), registering two photos (`registration.py`), mirrored and turned copies
+(`turned_copies.py`).
 
 Candidate pairs are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
 most 10 bits and whose thumbnails correlate by at least 0.96; and, where features of a network are
@@ -31,6 +32,7 @@ from translearn_core.datasets.registration import (
     find_tight_crops,
     multiply,
 )
+from translearn_core.datasets.turned_copies import find_turned_copies
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE, GreyThumbnails
 
 MAX_BITS = 10
@@ -46,6 +48,9 @@ sets of more than 10,000 photos for so many of them."""
 _HASH_MARGIN, _MAX_HASH_COSINE = 0.15, 0.65
 """Photos with nearly equal hashes may be frames of one burst with so much less similarity of features,
 and from 0.65 on in any case. Things on white have such hashes, too, but unlike features."""
+_MOST_TURNED = 5_000
+"""Photos up to which turned copies are looked for without features: all of them are compared, which
+features cost anyway."""
 _STRICT = (4, 0.99)
 _STRICT_SIMILARITY = 0.97
 _MAX_OF_CLASS = 1 / 3
@@ -79,9 +84,9 @@ class Features(Protocol):
 class Pairs:
     """Pairs of rows of a manifest, each once.
 
-    `likeness` in [0, 1], 1 for exact copies; `exact`, `near` (a near copy or an exact one) and
-    `strict` (so near that chains of such pairs stay near) give the kind; a pair that is neither
-    exact nor near is two frames of a burst.
+    `likeness` in [0, 1], 1 for exact copies; `exact`, `near` (a near copy or an exact one),
+    `strict` (so near that chains of such pairs stay near) and `turned` (a copy that is mirrored, turned or
+    tilted) give the kind; a pair of none is two frames of a burst.
     """
 
     first: Ints
@@ -90,6 +95,23 @@ class Pairs:
     exact: Bools
     near: Bools
     strict: Bools
+    turned: Bools
+
+    @classmethod
+    def of(
+        cls,
+        first: Ints,
+        second: Ints,
+        likeness: Floats,
+        *,
+        exact: Bools | bool = False,
+        near: Bools | bool = False,
+        strict: Bools | bool = False,
+        turned: Bools | bool = False,
+    ) -> Pairs:
+        """Pairs whose kinds are those that are named, each for all of them or by pair."""
+        kinds = (np.full(len(first), kind, np.bool_) for kind in (exact, near, strict, turned))
+        return cls(first, second, likeness, *kinds)
 
     def where(self, chosen: Bools) -> Pairs:
         """Some of them."""
@@ -162,9 +184,10 @@ def find_pairs(
         kept_pairs[undecided] = near[undecided] | alike
     clipped: Floats = np.clip(scores, 0.0, 1.0).astype(np.float32)
     strict |= clipped >= _STRICT_SIMILARITY
-    not_exact = np.zeros(len(first), np.bool_)
-    pairs = Pairs(rows[first], rows[second], clipped, not_exact, near, strict).where(kept_pairs)
-    pairs = _join(exact, pairs)
+    pairs = Pairs.of(rows[first], rows[second], clipped, near=near, strict=strict)
+    pairs = _join(exact, pairs.where(kept_pairs))
+    if embedding is not None or len(rows) <= _MOST_TURNED:
+        pairs = _join(pairs, _turned_copies(thumbnails, embedding, representatives, rows))
     if embedding is None:
         return pairs
     return _add_crops(pairs, _tight_crops(thumbnails, embedding, table, rows))
@@ -225,6 +248,14 @@ def find_groups(
     return groups, chains
 
 
+def _turned_copies(
+    thumbnails: GreyThumbnails, embedding: Floats | None, representatives: Ints, rows: Ints
+) -> Pairs:
+    """Copies that are mirrored, turned or tilted; `rows` are those of `thumbnails`."""
+    first, second, likeness = find_turned_copies(thumbnails, embedding, representatives)
+    return Pairs.of(rows[first], rows[second], likeness, turned=True)
+
+
 def _tight_crops(
     thumbnails: GreyThumbnails, embedding: Floats, table: pd.DataFrame, rows: Ints
 ) -> Pairs:
@@ -248,8 +279,7 @@ def _tight_crops(
     first, second = np.unique(np.sort(np.concatenate(found), axis=1), axis=0).T
     cropped, fine = find_tight_crops(thumbnails, first, second)
     likeness = MIN_SIMILARITY + (1 - MIN_SIMILARITY) * fine[cropped]
-    none, all_near = np.zeros(len(likeness), np.bool_), np.ones(len(likeness), np.bool_)
-    return Pairs(rows[first[cropped]], rows[second[cropped]], likeness, none, all_near, none)
+    return Pairs.of(rows[first[cropped]], rows[second[cropped]], likeness, near=True)
 
 
 def _add_crops(pairs: Pairs, crops: Pairs) -> Pairs:
@@ -316,8 +346,8 @@ def _exact_pairs(photos: pd.DataFrame) -> Pairs:
     order = np.argsort(codes, kind="stable")
     same = (codes[order][1:] == codes[order][:-1]) & (codes[order][1:] >= 0)
     first, second = order[:-1][same], order[1:][same]
-    all_true = np.ones(len(first), np.bool_)
-    return Pairs(first, second, np.ones(len(first), np.float32), all_true, all_true, all_true)
+    likeness = np.ones(len(first), np.float32)
+    return Pairs.of(first, second, likeness, exact=True, near=True, strict=True)
 
 
 def _hash_pairs(hashes: list[str], thumbnails: GreyThumbnails) -> tuple[Ints, Ints, Bools]:

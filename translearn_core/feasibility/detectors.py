@@ -367,7 +367,11 @@ DETECTORS: dict[str, Detector] = {
     "exact_copies": lambda evidence: find_exact_copies(evidence.dataset),
     "near_copies": _find_copies(
         "near_copies",
-        lambda evidence: evidence.pairs.near & ~evidence.pairs.exact & _same_class(evidence),
+        lambda evidence: (
+            (evidence.pairs.near | evidence.pairs.turned)
+            & ~evidence.pairs.exact
+            & _same_class(evidence)
+        ),
     ),
     "cross_class_copies": _find_copies(
         "cross_class_copies", lambda evidence: evidence.pairs.near & ~_same_class(evidence)
