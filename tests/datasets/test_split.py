@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from tests.support.drawing import draw_image, draw_photo, make_tree, make_zip
 from translearn_core import datasets
+from translearn_core.datasets.dataset import write_table
 from translearn_core.datasets.duplicates import find_pairs, groups_of
 from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
 
@@ -177,15 +179,73 @@ def test_exact_copies_in_two_classes_stay_together(tmp_path: Path) -> None:
     assert any("more than one class" in text for text in datasets.warnings(dataset))
 
 
-def test_leaks_of_given_splits_are_told_not_mended(tmp_path: Path) -> None:
+def test_training_photos_with_a_copy_in_the_given_test_are_put_aside(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"train/a": 12, "train/b": 12, "test/a": 4, "test/b": 4})
     (source / "test" / "a" / "twin.jpg").write_bytes((source / "train/a/3.jpg").read_bytes())
     dataset = datasets.import_source(source)
     leaks = datasets.split_leaks(dataset)
     assert [(leak.split, leak.exact) for leak in leaks] == [("test", True)]
-    assert _split(dataset)[leaks[0].held_out] == "test"
-    assert _split(dataset)[leaks[0].train] == "train"
+    split = _split(dataset)
+    assert split[leaks[0].held_out] == "test"
+    assert split[leaks[0].train] == datasets.ASIDE
+    assert (split == "test").sum() == 9
     assert any("twin.jpg" in text for text in datasets.warnings(dataset))
+    assert any("twin.jpg" in text for text in datasets.split_notes(dataset))
+
+
+def test_copies_of_most_of_a_class_are_put_aside_in_the_test(tmp_path: Path) -> None:
+    source = make_tree(tmp_path / "s", {"train/a": 12, "train/b": 12, "test/a": 4, "test/b": 4})
+    for number in range(7):
+        (source / f"test/a/twin{number}.jpg").write_bytes(
+            (source / f"train/a/{number}.jpg").read_bytes()
+        )
+    dataset = datasets.import_source(source)
+    split = _split(dataset)
+    twins = dataset.photos.set_index("path")["file"].str.contains("twin")
+    assert (split[twins] == datasets.ASIDE).all()
+    assert (split[~twins] == datasets.ASIDE).sum() == 0
+    assert (split == "test").sum() == 8
+
+
+def test_a_test_of_copies_alone_is_none(tmp_path: Path) -> None:
+    source = make_tree(tmp_path / "s", {"train/a": 12, "train/b": 12})
+    shutil.copytree(source / "train", source / "test")
+    dataset = datasets.import_source(source)
+    split = _split(dataset)
+    given = dataset.photos.set_index("path")["split"]
+    assert (split[given == "test"] == datasets.ASIDE).all()
+    assert set(split[given == "train"]) == {"train", "val", "test"}
+
+
+def test_what_is_selected_by_holds_no_copy_of_the_test(tmp_path: Path) -> None:
+    source = make_tree(
+        tmp_path / "s", {"train/a": 12, "train/b": 12, "val/a": 4, "val/b": 4, "test/a": 4}
+    )
+    shutil.copytree(source / "val/b", source / "test/b")
+    dataset = datasets.import_source(source)
+    split = _split(dataset)
+    files = dataset.photos.set_index("path")["file"]
+    assert (split[files.str.startswith("val/b")] == datasets.ASIDE).all()
+    assert (split[files.str.startswith("test")] == "test").all()
+    assert (split[files.str.startswith("val/a")] == "val").all()
+
+
+def test_a_photo_without_a_split_stays_with_its_copy_that_is_given_to_train(tmp_path: Path) -> None:
+    source = make_tree(tmp_path / "s", {"a": 12, "b": 12})
+    for name in "ab":
+        for number in range(6):
+            photo = source / f"{name}/{number}.jpg"
+            (source / f"{name}/copy{number}.jpg").write_bytes(photo.read_bytes())
+    dataset = datasets.import_source(source)
+    photos = dataset.photos
+    given = np.where(photos["file"].str.contains("copy"), "", "train")
+    write_table(dataset.folder / "manifest.parquet", photos.assign(split=given))
+    dataset = datasets.open_dataset(dataset.id)
+    for seed in range(5):
+        split = _split(dataset, seed=seed)
+        hashes = dataset.photos.set_index("path")["sha256"]
+        assert split.groupby(hashes).nunique().max() == 1
+        assert set(split) == {"train", "val", "test"}
 
 
 @pytest.mark.awkward

@@ -141,7 +141,7 @@ def _find_by_checks(dataset: Dataset) -> list[str]:
 
 def split_notes(dataset: Dataset) -> list[str]:
     """What has to be said of how the photos are split: classes that are one chain of near-copies,
-    classes with too few groups, groups that the source tears apart."""
+    classes with too few groups, groups that the source tears apart, copies in two of its splits."""
     return list(dataset.known("split_notes", lambda: _note_splits(dataset)))
 
 
@@ -155,7 +155,7 @@ def _note_splits(dataset: Dataset) -> list[str]:
     return result
 
 
-_ABOUT_SPLITS = ("one_chain", "few_groups", "torn_group")
+_ABOUT_SPLITS = ("one_chain", "few_groups", "torn_group", "leak")
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -384,8 +384,11 @@ CHECKS: tuple[Check, ...] = (
         threshold=LEAST_LEAK,
         rule="a photo given for validation or the test has a copy, or another frame of its burst, "
         "in the given training set",
-        sentence=N_("The accuracy will look better than it is."),
-        advice=N_("Remove the copies from the test photos, or let the split be made here."),
+        sentence=N_(
+            "So that the accuracy counts new photos alone, the training photos are put aside; or the "
+            "others, where a class would lose more than half of its training photos."
+        ),
+        advice=N_("Remove the copies from one of both, or let the split be made here."),
         needs="features",
         find=find_leaks,
         tell=tell_leaks,

@@ -20,7 +20,11 @@ from translearn_core.datasets.duplicate_groups import LEAST_GROUPS, Together, to
 from translearn_core.datasets.duplicates import bare_hashes
 
 ASIDE = "aside"
-"""The split of photos that are used for nothing: between two stretches of time on different sides."""
+"""The split of photos that are used for nothing: between two stretches of time on different sides, and
+copies of photos that the source gives for another split."""
+LEAST_TRAINED = 0.5
+"""Share of its given training photos that a class keeps where copies of them are held out; where it
+would be less, the copies that are held out are put aside."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,9 @@ def assign_splits(
     between two parts on different sides some photos are put aside.
     Only a class of one unnamed group of copies is torn apart. Every class keeps a group to learn
     from, then one for the test, then one for validation, as far as it has groups. Splits given by
-    the source are kept: where it has test photos none are added, and likewise for validation; photos
-    given for training, and those without a split, are what the missing splits are taken from.
+    the source are kept, but for copies in two of them (`_without_leaks`): where it has test photos none are
+    added, and likewise for validation; photos given for training, and those without a split, are what
+    the missing splits are taken from.
 
     Args:
         validation_share: share of these photos for validation, in [0, 1].
@@ -57,15 +62,15 @@ def assign_splits(
         Series of "train" | "val" | "test" | "aside", indexed by manifest path, in the manifest's order.
     """
     photos = dataset.photos
-    given = photos["split"].to_numpy(dtype=object)
     kept = together(dataset)
-    split = np.where(np.isin(given, ["val", "test"]), given, "").astype(object)
+    names = photos["class_name"].to_numpy(dtype=object)
+    given = _without_leaks(photos["split"].to_numpy(dtype=object), names, kept.copies)
+    split = np.where(np.isin(given, ["val", "test", ASIDE]), given, "").astype(object)
     fractions = {
         "test": 0.0 if (given == "test").any() else test_share,
         "val": 0.0 if (given == "val").any() else validation_share,
     }
     _follow_given(split, given, kept.groups)
-    names = photos["class_name"].to_numpy(dtype=object)
     classes = pd.Index(sorted(set(names)))
     division = _Division(split, classes.get_indexer(pd.Index(names)), kept, fractions)
     groups = pd.Series(kept.groups).groupby(names).nunique()
@@ -90,10 +95,8 @@ def _between_sides(
 
 
 def split_leaks(dataset: Dataset) -> list[Leak]:
-    """Copies of training photos among the photos given for validation or test by the source.
-
-    The given splits are kept; held-out metrics are then optimistic.
-    """
+    """Copies of training photos among the photos given for validation or test by the source; one of both is
+    put aside."""
     photos = dataset.photos
     if not photos["split"].isin(["val", "test"]).any():
         return []
@@ -178,11 +181,32 @@ class _GroupIndex:
 def _follow_given(
     split: npt.NDArray[np.object_], given: npt.NDArray[np.object_], groups: Ints
 ) -> None:
-    """Photos without a given split follow their duplicates."""
-    free = given == ""
-    for name in ("test", "val", "train"):  # the last one wins: a copy of a training photo trains
+    """Photos without a given split follow their duplicates that are held out."""
+    for name in ("test", "val"):
         members = np.isin(groups, groups[given == name])
-        split[free & members] = name
+        split[(split == "") & (given == "") & members] = name
+
+
+def _without_leaks(
+    given: npt.NDArray[np.object_], names: npt.NDArray[np.object_], copies: Ints
+) -> npt.NDArray[np.object_]:
+    """The given splits `(n,)`, with copies in two of them put aside.
+
+    The test stays as it was given, and what is learned from and selected by holds no copy of it. Where that
+    would take too many training photos of a class, its copies in the test and in validation are put
+    aside instead.
+    """
+    result = given.copy()
+    for held_out, others in (("test", ("val", "train")), ("val", ("train",))):
+        members = np.isin(copies, copies[result == held_out])
+        result[members & np.isin(result, others)] = ASIDE
+    trained = pd.Series(given == "train").groupby(names).transform("sum").to_numpy()
+    left = pd.Series(result == "train").groupby(names).transform("sum").to_numpy()
+    short = (given == "train") & (result == ASIDE) & (left < LEAST_TRAINED * trained)
+    members = np.isin(copies, copies[short])
+    result[members & (given == "train")] = "train"
+    result[members & np.isin(given, ["val", "test"])] = ASIDE
+    return result
 
 
 class _Division:
