@@ -192,7 +192,7 @@ def _read_facts(run: Run, stem: str) -> tuple[Facts, RunSplit]:
         photos=_photos_folder(parts),
         certain=parts.certain,
         heif=bool((parts.table["format"] == "HEIF").any()),
-        validation_given=bool((parts.table["split"] == "val").any()),
+        validation_given=bool((parts.rows("val")["split"] == "val").any()),
         further=tuple(task for task in metrics.further_tasks if task.name in _labels(parts)),
     )
     return facts, parts

@@ -533,7 +533,8 @@ def _learning(case: _Case) -> dict[str, Any] | None:
 
 def _method(case: _Case) -> list[str]:
     settings = case.run.config.settings
-    given = case.parts is not None and case.parts["split"].isin(["val", "test"]).any()
+    parts = case.parts
+    given = parts is not None and ((parts["split"] == "test") & (parts["part"] == "test")).any()
     return [
         _("The source of the photos says which are for the test.")
         if given
