@@ -25,6 +25,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Bools, Floats, Ints
+from translearn_core.datasets.augmented_names import find_named_copies
 from translearn_core.datasets.crop_search import shrink
 from translearn_core.datasets.registration import (
     compare_pairs,
@@ -32,7 +33,7 @@ from translearn_core.datasets.registration import (
     find_tight_crops,
     multiply,
 )
-from translearn_core.datasets.turned_copies import find_turned_copies
+from translearn_core.datasets.turned_copies import MIN_LIKENESS, find_turned_copies
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE, GreyThumbnails
 
 MAX_BITS = 10
@@ -85,8 +86,8 @@ class Pairs:
     """Pairs of rows of a manifest, each once.
 
     `likeness` in [0, 1], 1 for exact copies; `exact`, `near` (a near copy or an exact one),
-    `strict` (so near that chains of such pairs stay near) and `turned` (a copy that is mirrored, turned or
-    tilted) give the kind; a pair of none is two frames of a burst.
+    `strict` (so near, or so sure by their names, that chains of such pairs stay near) and `turned` (a copy that is mirrored, turned or
+    tilted, or a version by its name) give the kind; a pair of none is two frames of a burst.
     """
 
     first: Ints
@@ -133,10 +134,10 @@ def find_pairs(
         for_groups: skip what groups do not depend on: pairs within a chain of strict ones, and the
             similarity of strict ones. With many frames of one scene that is nearly all.
     """
-    exact = _exact_pairs(photos)
+    exact, named = _exact_pairs(photos), _named_pairs(photos)
     rows = np.flatnonzero((photos["look"].str.len() > 0).to_numpy())
     if len(rows) < 2:
-        return exact
+        return _join(exact, named)
     table = photos.iloc[rows] if len(rows) < len(photos) else photos  # a copy: 100 MB of 100,000
     thumbnails = GreyThumbnails(table["look"].array)
     first, second, strict = _hash_pairs(list(table["phash"]), thumbnails)
@@ -185,7 +186,7 @@ def find_pairs(
     clipped: Floats = np.clip(scores, 0.0, 1.0).astype(np.float32)
     strict |= clipped >= _STRICT_SIMILARITY
     pairs = Pairs.of(rows[first], rows[second], clipped, near=near, strict=strict)
-    pairs = _join(exact, pairs.where(kept_pairs))
+    pairs = _join(_join(exact, pairs.where(kept_pairs)), named)
     if embedding is not None or len(rows) <= _MOST_TURNED:
         pairs = _join(pairs, _turned_copies(thumbnails, embedding, representatives, rows))
     if embedding is None:
@@ -348,6 +349,14 @@ def _exact_pairs(photos: pd.DataFrame) -> Pairs:
     first, second = order[:-1][same], order[1:][same]
     likeness = np.ones(len(first), np.float32)
     return Pairs.of(first, second, likeness, exact=True, near=True, strict=True)
+
+
+def _named_pairs(photos: pd.DataFrame) -> Pairs:
+    """Versions of one photo by their names."""
+    first, second = find_named_copies(list(photos["file"]), list(photos["class_name"]))
+    return Pairs.of(
+        first, second, np.full(len(first), MIN_LIKENESS, np.float32), strict=True, turned=True
+    )
 
 
 def _hash_pairs(hashes: list[str], thumbnails: GreyThumbnails) -> tuple[Ints, Ints, Bools]:
