@@ -7,15 +7,18 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from tests.support.trained import copy_of, trained
+from tests.support.trained import copy_of, copy_with_dataset, trained
 from translearn_core.errors import RunError
 from translearn_core.reports import charts as report_charts
 from translearn_core.reports import model_card_text
 from translearn_core.reports.report import report_html, write_report
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import write_notes
+from translearn_core.runs.splits import recover_split
 
 VOID = {"meta", "img", "br", "input", "link", "rect", "line", "circle", "polyline"}
 
@@ -122,6 +125,20 @@ def test_report_is_made_without_the_photos_too(run: Run) -> None:
     html = report_html(Run(run.folder))
     assert "There is no data set in" in html
     assert "<img" not in html
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [("test", "says which are for the test"), ("val", "were drawn at random")],
+)
+def test_report_says_who_chose_the_test_photos(part: str, words: str, tmp_path: Path) -> None:
+    run = copy_with_dataset(trained("frozen"), tmp_path)
+    parts = recover_split(run).table
+    manifest = Path(run.config.dataset) / "manifest.parquet"
+    photos = pd.read_parquet(manifest)
+    chosen = photos["path"].isin(parts.loc[parts["part"] == part, "path"])
+    photos.assign(split=np.where(chosen, part, photos["split"])).to_parquet(manifest)
+    assert words in read(report_html(Run(run.folder))).words
 
 
 def test_limits_name_what_is_weak(run: Run) -> None:
