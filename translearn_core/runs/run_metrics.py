@@ -426,7 +426,7 @@ class RunMetrics(HeadMetrics):
     split_notes: list[str] = Field(
         default=[],
         description="what has to be known of the split: classes that are one scene, classes with too "
-        "few groups, groups that the source tears apart",
+        "few groups, groups that the source tears apart, copies in two of its splits",
     )
     slices: list[SliceMetrics] = Field(
         default=[],
