@@ -73,7 +73,14 @@ from translearn_core.datasets.recordings import (
     single_recordings,
 )
 from translearn_core.datasets.sources import allowed_folder, source_folders, unpacked
-from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
+from translearn_core.datasets.split import (
+    ASIDE,
+    Leak,
+    assign_splits,
+    chained_classes,
+    given_splits,
+    split_leaks,
+)
 from translearn_core.datasets.teaching_sets import TEACHING_SETS, make_teaching_set
 from translearn_core.datasets.to_sort import (
     Taken,
@@ -160,6 +167,7 @@ __all__ = [
     "group_by_folders",
     "found_by_checks",
     "groups",
+    "given_splits",
     "groups_of",
     "import_files",
     "import_source",

@@ -1,6 +1,6 @@
 """Splits photos into training, validation and test set.
 
-Owns: `assign_splits`, and what cannot be split well: `split_leaks`, `torn_groups`, `scarce_groups`,
+Owns: `assign_splits`, what counts of splits that the source gives, and what cannot be split well: `split_leaks`, `torn_groups`, `scarce_groups`,
 `chained_classes`. Leaves to others: what stays on one side
 (`duplicate_groups.py`).
 """
@@ -51,7 +51,7 @@ def assign_splits(
     between two parts on different sides some photos are put aside.
     Only a class of one unnamed group of copies is torn apart. Every class keeps a group to learn
     from, then one for the test, then one for validation, as far as it has groups. Splits given by
-    the source are kept, but for copies in two of them (`_without_leaks`): where it has test photos none are
+    the source are kept, but for copies in two of them (`given_splits`): where it has test photos none are
     added, and likewise for validation; photos given for training, and those without a split, are what
     the missing splits are taken from.
 
@@ -64,7 +64,7 @@ def assign_splits(
     photos = dataset.photos
     kept = together(dataset)
     names = photos["class_name"].to_numpy(dtype=object)
-    given = _without_leaks(photos["split"].to_numpy(dtype=object), names, kept.copies)
+    given = given_splits(dataset)
     split = np.where(np.isin(given, ["val", "test", ASIDE]), given, "").astype(object)
     fractions = {
         "test": 0.0 if (given == "test").any() else test_share,
@@ -187,15 +187,19 @@ def _follow_given(
         split[(split == "") & (given == "") & members] = name
 
 
-def _without_leaks(
-    given: npt.NDArray[np.object_], names: npt.NDArray[np.object_], copies: Ints
-) -> npt.NDArray[np.object_]:
-    """The given splits `(n,)`, with copies in two of them put aside.
+def given_splits(dataset: Dataset) -> npt.NDArray[np.object_]:
+    """The splits that the source gives, with copies in two of them put aside.
 
     The test stays as it was given, and what is learned from and selected by holds no copy of it. Where that
     would take too many training photos of a class, its copies in the test and in validation are put
     aside instead.
+
+    Returns:
+        "train" | "val" | "test" | "aside", or "" for none, `(n,)` in the manifest's order.
     """
+    given = dataset.photos["split"].to_numpy(dtype=object)
+    names = dataset.photos["class_name"].to_numpy(dtype=object)
+    copies = together(dataset).copies
     result = given.copy()
     for held_out, others in (("test", ("val", "train")), ("val", ("train",))):
         members = np.isin(copies, copies[result == held_out])

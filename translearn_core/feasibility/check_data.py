@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Array, Ints
@@ -24,7 +26,8 @@ MOST_VALIDATED = 4000
 
 @dataclass(frozen=True, kw_only=True)
 class CheckData:
-    """Photos with their features; `rows` are those in the cross-validation.
+    """Photos with their features; `rows` are those in the cross-validation, `given` the splits of the source
+    that count (`datasets.given_splits`).
 
     `features` `(n, d) float32`, read as they are asked for, `labels` `(n,)` class indices, `groups` `(n,)` of photos that stay on
     one side of every split, `copies` `(n,)` near-duplicate groups alone; `lookalike` two classes that
@@ -41,6 +44,7 @@ class CheckData:
     groups: Ints
     copies: Ints
     lookalike: Lookalike | None
+    given: npt.NDArray[np.object_]
     rows: Ints
     fit_choice: FitChoice
     seed: int

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from translearn_core import datasets
@@ -124,7 +125,8 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
     groups = together.groups
     _check_variety(classes, labels, together.copies)
     _check_groups(dataset, labels, groups)
-    rows = choose_rows(photos, labels, groups, seed)
+    given = datasets.given_splits(dataset)
+    rows = choose_rows(given, labels, groups, seed)
     return CheckData(
         dataset=dataset,
         photos=photos,
@@ -135,6 +137,7 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
         groups=groups,
         copies=together.copies,
         lookalike=_find_lookalike(pooled, photos, labels, groups, rows, seed, monitor),
+        given=given,
         rows=rows,
         fit_choice=fit_choice,
         seed=seed,
@@ -214,12 +217,12 @@ def _check_groups(dataset: Dataset, labels: Ints, groups: Ints) -> None:
         )
 
 
-def choose_rows(photos: pd.DataFrame, labels: Ints, groups: Ints, seed: int) -> Ints:
-    """Rows of the cross-validation: no given test photos nor near-duplicates of them.
+def choose_rows(given: npt.NDArray[np.object_], labels: Ints, groups: Ints, seed: int) -> Ints:
+    """Rows of the cross-validation: no given test photos, nothing of their groups, none put aside.
 
     Above `MOST_VALIDATED` photos a stratified, group-wise sample is used.
     """
-    free = ~np.isin(groups, groups[(photos["split"] == "test").to_numpy()])
+    free = ~np.isin(groups, groups[given == "test"]) & (given != datasets.ASIDE)
     if len(np.unique(labels[free])) < len(np.unique(labels)):
         free[:] = True  # a class of nothing but test photos
     rows = np.flatnonzero(free)

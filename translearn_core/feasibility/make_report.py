@@ -115,7 +115,7 @@ def _remarks(data: CheckData, per_class: list[ClassResult], given: GivenTest | N
         )
         for index, one in enumerate(per_class)
     ]
-    n_val = int((data.photos["split"] == "val").sum())
+    n_val = int((data.given == "val").sum())
     return caveats.caveats(
         counts,
         n_val=n_val or None,
@@ -170,7 +170,7 @@ def _forecast(data: CheckData, evaluation: Evaluation, low: float) -> ForecastLi
 
 def _held_out(data: CheckData) -> Bools:
     """Which photos the source gives for the test, and no head learned from, `(n,)`."""
-    held_out = (data.photos["split"] == "test").to_numpy(copy=True)
+    held_out = np.asarray(data.given == "test")
     held_out[data.rows] = False
     return held_out
 
