@@ -27,6 +27,7 @@ import pandas as pd
 from translearn_core.arrays import Bools, Floats, Ints
 from translearn_core.datasets.augmented_names import find_named_copies
 from translearn_core.datasets.crop_search import shrink
+from translearn_core.datasets.file_names import natural_key
 from translearn_core.datasets.registration import (
     compare_pairs,
     correlate,
@@ -56,6 +57,8 @@ _STRICT = (4, 0.99)
 _STRICT_SIMILARITY = 0.97
 _MAX_OF_CLASS = 1 / 3
 _MAX_OF_CLASS_BY_FEATURES = 0.6  # with features, pairs are more reliable
+_IN_SEQUENCE = 0.6
+"""Share of the photos of a group that are linked to the next by name, from which on they are a sequence."""
 _BANDS = 4
 # thousands of blank photos may share a hash, or a band of it: comparisons per photo are bounded
 _MAX_TWINS = 24
@@ -221,8 +224,9 @@ def find_groups(
 
     Groups are connected components of copies and of bursts whose links are supported
     (`_supported`): one chance likeness does not join two bursts. A group that takes more than a share
-    of a class is rebuilt from strict pairs. One that still does is a chain of near-copies: its groups
-    are exact copies only.
+    of a class is a chain where its photos are linked one after the other by the names of their files, as
+    the frames of a video are; else it is rebuilt from strict pairs. One that still takes so much is a
+    chain of near-copies, too. Groups of a chain are exact copies only.
 
     Args:
         photos, features: as in `find_pairs`.
@@ -235,16 +239,17 @@ def find_groups(
     n = len(photos)
     pairs = find_pairs(photos, features, for_groups=True) if pairs is None else pairs
     max_share = _MAX_OF_CLASS if features is None else _MAX_OF_CLASS_BY_FEATURES
-    pairs = pairs.where(_supported(n, pairs))
+    all_pairs, pairs = pairs, pairs.where(_supported(n, pairs))
     groups = _components(n, pairs)
     chains = np.full(n, -1, np.int64)
     for bound in ("strict", "exact"):
         large = _too_large(groups, photos["class_name"].to_numpy(dtype=object), max_share)
         if not large.any():
             break
-        if bound == "exact":
-            chains = np.where(large, groups, -1)
-        pairs = pairs.where(~large[pairs.first] | getattr(pairs, bound))
+        chained = large if bound == "exact" else _in_sequence(photos, all_pairs, groups, large)
+        chains = np.where(chained, chains.max() + 1 + groups, chains)
+        kept = np.where(chained[pairs.first], pairs.exact, getattr(pairs, bound))
+        pairs = pairs.where(~large[pairs.first] | kept)
         groups = _components(n, pairs)
     return groups, chains
 
@@ -600,6 +605,28 @@ def connect(*labels: Ints) -> Ints:
 def _numbered(components: Ints) -> Ints:
     groups, _values = pd.factorize(components)
     result: Ints = groups.astype(np.int64)
+    return result
+
+
+def _in_sequence(photos: pd.DataFrame, pairs: Pairs, groups: Ints, large: Bools) -> Bools:
+    """Which photos of `large` groups follow each other by the names of their files, each linked to the next.
+
+    Photos of one kind that look alike by chance are linked anywhere, not in the order of their names.
+    """
+    n = len(photos)
+    linked = set((pairs.first * n + pairs.second).tolist())
+    part = _chains(n, pairs.first[pairs.strict], pairs.second[pairs.strict])
+    rows = np.flatnonzero(large)
+    table = photos.iloc[rows][["class_name", "file"]].assign(row=rows, group=groups[rows])
+    result = np.zeros(n, np.bool_)
+    for _key, members in table.groupby(["group", "class_name"], sort=False):
+        names = [natural_key(str(file)) for file in members["file"]]
+        order = members["row"].to_numpy()[sorted(range(len(names)), key=names.__getitem__)]
+        low, high = np.minimum(order[:-1], order[1:]), np.maximum(order[:-1], order[1:])
+        follows = part[low] == part[high]
+        follows |= np.array([key in linked for key in (low * n + high).tolist()], np.bool_)
+        if len(order) > 2 and follows.mean() >= _IN_SEQUENCE:
+            result[order] = True
     return result
 
 
