@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.support.drawing import draw_image
 from tests.support.photos import draw_photos
 from tests.support.trained import train
 from translearn_core import datasets
-from translearn_core.runs import Run, provenance
+from translearn_core.errors import SettingsError
+from translearn_core.run_settings import make_settings
+from translearn_core.runs import Run, create_run, provenance
 from translearn_core.runs.splits import recover_split
 
 pytestmark = pytest.mark.usefixtures("small_backbone")
@@ -50,6 +53,36 @@ def test_new_photos_are_added_and_the_test_stays_fair(home: Path) -> None:
     assert set(parts.rows("test")["path"]) == set(tested)
 
 
+def test_photos_that_were_saved_again_are_those_of_the_run_before(home: Path) -> None:
+    """Smaller, under other names, in a data set of their own, beside new ones."""
+    for number in range(32):
+        photo = draw_image(number, size=(200, 150))
+        name = "ab"[number % 2]
+        for folder, size, end in (("first", (200, 150), "jpg"), ("second", (160, 120), "jpeg")):
+            place = home / folder / name
+            place.mkdir(parents=True, exist_ok=True)
+            if folder == "second" or number < 20:
+                photo.resize(size).save(place / f"{folder} {number}.{end}", quality=85)
+    quick = {"epochs": 2, "hidden_units": 32, "augmentation": "none"}
+    first = train(datasets.import_source(home / "first", check=False), **quick)
+    second = train(datasets.import_source(home / "second"), start_from=first.id, **quick)
+
+    def numbers(run: Run, part: str) -> set[int]:
+        files = recover_split(run).rows(part)["file"]
+        return set(files.str.extract(r" (\d+)\.")[0].astype(int))
+
+    learned = numbers(first, "train") | numbers(first, "val")
+    tested = numbers(second, "test")
+    assert numbers(first, "test") <= tested
+    assert not learned & tested
+    assert len(tested) > len(numbers(first, "test")), "new photos are tested, too"
+    tests = recover_split(second).rows("test")
+    provenance.refuse_training_overlap(first, tests)
+    everything = datasets.open_dataset(Path(second.config.dataset)).photos
+    with pytest.raises(SettingsError, match=rf"learned from {len(learned)} of the 32 photos"):
+        provenance.refuse_training_overlap(first, everything)
+
+
 def manifest(n: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -79,10 +112,9 @@ def test_what_runs_before_learned_from_is_handed_down(tmp_path: Path) -> None:
     assert provenance.training_hashes(Run(tmp_path)) is None
 
 
-def test_a_group_goes_where_its_earlier_photos_were(tmp_path: Path) -> None:
+def test_a_group_goes_where_its_earlier_photos_were(home: Path) -> None:
     """Sites of an earlier run keep their side; new photos of a site follow it."""
-    before = Run(tmp_path / "a")
-    before.folder.mkdir()
+    before = create_run(home / "gone", make_settings({}))
     photos = manifest(8)
     split = np.array(["train", "train", "test", "test", "val", "val"])
     provenance.write_photos(before, photos.iloc[:6], split, None)
@@ -93,9 +125,8 @@ def test_a_group_goes_where_its_earlier_photos_were(tmp_path: Path) -> None:
     assert pd.Series(inherited).groupby(sites).nunique().max() == 1
 
 
-def test_photos_between_two_sides_stay_aside(tmp_path: Path) -> None:
-    before = Run(tmp_path / "a")
-    before.folder.mkdir()
+def test_photos_between_two_sides_stay_aside(home: Path) -> None:
+    before = create_run(home / "gone", make_settings({}))
     photos = manifest(14)
     provenance.write_photos(before, photos.iloc[:2], np.array(["train", "test"]), None)
     parts = np.array(["val", "test", "aside", *["val"] * 11])

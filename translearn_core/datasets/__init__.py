@@ -16,7 +16,7 @@ from translearn_core.datasets.duplicate_groups import (
     groups,
     together,
 )
-from translearn_core.datasets.duplicates import groups_of
+from translearn_core.datasets.duplicates import groups_of, have_copies
 from translearn_core.datasets.editing import (
     delete_excluded,
     exclude_photos,
@@ -169,6 +169,7 @@ __all__ = [
     "groups",
     "given_splits",
     "groups_of",
+    "have_copies",
     "import_files",
     "import_source",
     "iterate_photos",

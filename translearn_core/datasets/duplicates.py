@@ -214,6 +214,18 @@ def groups_of(
     return find_groups(photos, features, pairs=pairs)[0]
 
 
+def have_copies(photos: pd.DataFrame, others: pd.DataFrame) -> Bools:
+    """Which photos are copies of one of the others, or frames of one burst, by their looks: `(n,)`.
+
+    Args:
+        photos, others: rows of manifests.
+    """
+    if not len(photos) or not len(others):
+        return np.zeros(len(photos), np.bool_)
+    groups = groups_of(pd.concat([others, photos], ignore_index=True))
+    return np.isin(groups[len(others) :], groups[: len(others)])
+
+
 def find_groups(
     photos: pd.DataFrame,
     features: Features | None = None,

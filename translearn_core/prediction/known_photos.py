@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from translearn_core.datasets.duplicates import groups_of
+from translearn_core.datasets.duplicates import have_copies
 from translearn_core.errors import RunError, SourceError
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
@@ -49,11 +49,7 @@ class Sources:
         if len(statistics):
             known = are_among(statistics, self.hashes)
             found = found | known.reindex(photos.index, fill_value=False)
-        if len(self.looks) and len(statistics):
-            groups = groups_of(pd.concat([self.looks, statistics], ignore_index=True))
-            learned = set(groups[: len(self.looks)])
-            alike = [group in learned for group in groups[len(self.looks) :]]
-            near = pd.Series(alike, index=statistics.index)
+            near = pd.Series(have_copies(statistics, self.looks), index=statistics.index)
             found = found | near.reindex(photos.index, fill_value=False)
         return found
 

@@ -1,5 +1,5 @@
-"""Provenance of training photos by content hash, so that the test set of a warm start is not
-leaked.
+"""Provenance of training photos, by content hash and by their looks, so that the test set of a warm start
+is not leaked.
 
 Owns: `photos.parquet` of a run, the split of a run that starts from another one, and refusing a
 run that was trained on test photos of another.
@@ -86,6 +86,15 @@ def are_among(photos: pd.DataFrame, hashes: Set[str]) -> pd.Series:
     return photos["sha256"].isin(hashes) | _brought(photos).isin(hashes)
 
 
+def are_copies(photos: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
+    """Which photos are among others, or a near-duplicate of one: bool, as `photos`.
+
+    Args:
+        photos, others: rows of manifests.
+    """
+    return are_among(photos, hashes_of(others)) | datasets.have_copies(photos, others)
+
+
 def _brought(photos: pd.DataFrame) -> pd.Series:
     """The hashes of files as they were brought, where they differ."""
     if BROUGHT not in photos.columns:
@@ -108,7 +117,8 @@ def inherit_split(
     set.
 
     Test photos of `before`, and what belongs together with them, stay in the test set; only new
-    photos are split. A split given by the source is kept.
+    photos are split. Near-duplicates of its photos, which may have been saved again under other names, count
+    as these. A split given by the source is kept.
 
     Args:
         parts: the split without inheritance, `(n,)`.
@@ -123,6 +133,10 @@ def inherit_split(
     part_of.pop("", None)
     former_part = photos["sha256"].map(part_of)
     former_part = former_part.fillna(_brought(photos).map(part_of)).fillna("")
+    unknown = np.flatnonzero(former_part == "")
+    for part in ("test", "train"):  # the last one wins
+        copies = datasets.have_copies(photos.iloc[unknown], _photos_of(before, part))
+        former_part.iloc[unknown[copies]] = part
     trained_on = _groups_with(former_part.isin(["train", "val"]).to_numpy(), groups)
     tested_on = _groups_with((former_part == "test").to_numpy(), groups) & ~trained_on
     result = np.where(trained_on & (parts == "test"), "train", parts)
@@ -130,6 +144,17 @@ def inherit_split(
     if ((result == "val") & ~trained_on).sum() >= FEWEST_NEW:
         result = np.where(trained_on & (result != datasets.ASIDE), "train", result)
     return result.astype(str)
+
+
+def _photos_of(run: Run, part: str) -> pd.DataFrame:
+    """Rows of the manifest of the photos that a run was tested on ("test"), or learned from or selected by;
+    none where its data set is gone or it is not known."""
+    recorded, folder = read_photos(run), Path(run.config.dataset)
+    if recorded is None or not (folder / "dataset.json").is_file():
+        return pd.DataFrame()
+    photos = datasets.open_dataset(folder).photos
+    chosen = (recorded["part"] == "test") == (part == "test")
+    return photos[are_among(photos, hashes_of(recorded[chosen]))]
 
 
 def _groups_with(marked: Bools, groups: Ints) -> Bools:
@@ -159,7 +184,8 @@ def refuse_training_overlap(run: Run, tested: pd.DataFrame) -> None:
         tested_on = photos["path"].isin(predictions["path"])
         trained_on = hashes_of(photos[~tested_on])
     tested = tested.drop_duplicates("sha256")
-    n = int(are_among(tested, trained_on).sum())
+    learned = are_among(tested, trained_on) | datasets.have_copies(tested, _photos_of(run, "train"))
+    n = int(learned.sum())
     if n:
         raise SettingsError(
             _(

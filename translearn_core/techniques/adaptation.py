@@ -39,7 +39,7 @@ from translearn_core.fitting.linear import USUAL_PENALTY
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
-from translearn_core.runs.provenance import are_among, hashes_of
+from translearn_core.runs.provenance import are_copies
 from translearn_core.techniques.adabn import renormalise
 from translearn_core.techniques.bagged_answers import (
     USUAL,
@@ -153,7 +153,7 @@ class Adaptation(Technique):
         raw = self._training.own_features or data.pooled
         target, target_after = InMemory(others.pooled), InMemory(self.target_features())
         tested = data.photos.iloc[test.test_rows].drop_duplicates("sha256")
-        seen = are_among(tested, hashes_of(others.photos))
+        seen = are_copies(tested, others.photos)
         figures: dict[str, Any] = {
             "way": self.plan.settings.adaptation,
             "n_target": len(others),

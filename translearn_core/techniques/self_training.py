@@ -28,7 +28,7 @@ from translearn_core.fitting.data import TrainingData
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
-from translearn_core.runs.provenance import are_among, hashes_of
+from translearn_core.runs.provenance import are_copies
 from translearn_core.techniques.base import Technique, TrainingSet
 from translearn_core.techniques.extra_samples import (
     UnlabelledSet,
@@ -153,7 +153,7 @@ class SelfTraining(Technique):
         monitor.stage("technique")
         data, settings = training.data, self.plan.settings
         others = gather_unlabelled(self.plan, settings.unlabelled, monitor)
-        known = are_among(others.photos, hashes_of(data.photos))
+        known = are_copies(others.photos, data.photos)
         others = others.chosen(np.flatnonzero(~known.to_numpy()))
         self._unlabelled, self._used = len(others), 0
         self._verdict: SelfTrainingCheck | None = None

@@ -34,7 +34,7 @@ from translearn_core.monitor import Monitor
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
 from translearn_core.runs.model_files import KERAS, require_whole
-from translearn_core.runs.provenance import are_among, hashes_of, refuse_training_overlap
+from translearn_core.runs.provenance import are_copies, refuse_training_overlap
 from translearn_core.techniques.base import Technique, TrainingSet
 from translearn_core.techniques.extra_samples import (
     UnlabelledSet,
@@ -151,7 +151,7 @@ def _old_photos(plan: Plan, run: Run, data: TrainingData, monitor: Monitor) -> U
         )
         return None
     others = gather_unlabelled(plan, str(folder), monitor)
-    own = are_among(others.photos, hashes_of(data.photos))
+    own = are_copies(others.photos, data.photos)
     known = others.photos["class_name"].isin(data.classes)
     chosen = np.flatnonzero((known & ~own).to_numpy())
     return others.chosen(chosen) if len(chosen) else None
