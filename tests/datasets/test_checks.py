@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import ImageOps
 
 from tests.support.drawing import POSITION, draw_image, draw_photo, make_tree
 from translearn_core import datasets
@@ -167,3 +168,19 @@ def test_too_many_classes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TRANSLEARN_LIMITS", json.dumps({"free_bytes": 0, "classes": 3}))
     with pytest.raises(SourceError, match="4 classes"):
         datasets.check_ready(datasets.import_source(source))
+
+
+@pytest.mark.parametrize(("copies", "told"), [(4, False), (5, True)])
+def test_a_set_that_was_augmented_is_told(copies: int, told: bool, tmp_path: Path) -> None:
+    """Five copies and their photos are ten of 45."""
+    for number in range(40):
+        path = tmp_path / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        image = draw_image(number, size=(96, 72))
+        image.save(path)
+        if number < copies:
+            ImageOps.mirror(image).save(path.with_name(f"{number}-made.png"))
+    dataset = datasets.import_source(tmp_path)
+    words = f"{2 * copies} of {40 + copies} photos have mirrored, turned or tilted copies"
+    assert any(words in note for note in datasets.split_notes(dataset)) == told
+    assert any(words in note for note in datasets.warnings(dataset)) == told

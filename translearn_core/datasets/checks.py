@@ -33,6 +33,7 @@ from translearn_core.datasets.manifest_checks import (
     NIGHT,
     SMALL_PIXELS,
     Finding,
+    find_augmented,
     find_blank,
     find_case_twins,
     find_chains,
@@ -52,6 +53,7 @@ from translearn_core.datasets.manifest_checks import (
     find_too_small,
     find_torn_groups,
     tell_across,
+    tell_augmented,
     tell_chains,
     tell_channels,
     tell_exact_copies,
@@ -155,7 +157,7 @@ def _note_splits(dataset: Dataset) -> list[str]:
     return result
 
 
-_ABOUT_SPLITS = ("one_chain", "few_groups", "torn_group", "leak")
+_ABOUT_SPLITS = ("augmented", "one_chain", "few_groups", "torn_group", "leak")
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -392,6 +394,22 @@ CHECKS: tuple[Check, ...] = (
         needs="features",
         find=find_leaks,
         tell=tell_leaks,
+    ),
+    Check(
+        name="augmented",
+        title=N_("Augmented before it was brought"),
+        threshold=1.0,
+        rule="a twentieth of the photos, ten at least, have a mirrored, turned or tilted copy",
+        sentence=N_(
+            "These copies stay on one side of a split. Others that a tool made of the same photos may "
+            "not be recognised; then the accuracy is better than on new photos."
+        ),
+        advice=N_(
+            "Bring the photos as they were before copies were made; training varies them itself."
+        ),
+        needs="manifest",
+        find=find_augmented,
+        tell=tell_augmented,
     ),
     Check(
         name="one_chain",

@@ -1,7 +1,7 @@
 """Photos that stay on one side of every split: near-duplicates and named groups, joined.
 
 Owns: `Together`, and `<dataset>/groups.parquet`, a row per photo: `path`, `group` (near-duplicates),
-`part` and `edge` (`chains.cut_chains`), the `fingerprint` of the set that it was computed for, and the `method`. Leaves to
+`part` and `edge` (`chains.cut_chains`), `turned`, the `fingerprint` of the set that it was computed for, and the `method`. Leaves to
 others: what a near-duplicate is (`duplicates.py`), named groups (`grouping.py`), splitting
 (`split.py`).
 
@@ -26,6 +26,7 @@ from translearn_core.datasets.duplicates import (
     bare_hashes,
     connect,
     find_groups,
+    find_pairs,
 )
 from translearn_core.datasets.recordings import in_single_recordings
 
@@ -34,8 +35,18 @@ METHOD = 2
 mirrored and turned copies."""
 LEAST_GROUPS = 3
 """Groups of a class that training, validation and test take."""
-_Stored = tuple[Ints, Ints, Bools]
-"""Near-duplicates, the place of parts, edges."""
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """`copies`: near-duplicates; see `Together` for the others."""
+
+    copies: Ints
+    part: Ints
+    edge: Bools
+    turned: Bools
+
+
 _hash_groups: dict[tuple[str, str, int], _Stored] = {}
 
 
@@ -50,6 +61,7 @@ class Together:
         part: place in time of the part of a chain that is most of a class, -1 for other photos.
         edge: which photos are the last of such a part.
         named: which photos lie in a group with a name.
+        turned: which photos have a mirrored, turned or tilted copy by their looks.
     """
 
     groups: Ints
@@ -57,6 +69,7 @@ class Together:
     part: Ints
     edge: Bools
     named: Bools
+    turned: Bools
 
 
 def groups(dataset: Dataset) -> Ints:
@@ -78,10 +91,10 @@ def _find_together(dataset: Dataset) -> Together:
         if key not in _hash_groups:
             while len(_hash_groups) >= 4:
                 _hash_groups.pop(next(iter(_hash_groups)))
-            _hash_groups[key] = _with_parts(dataset, *find_groups(photos))
+            _hash_groups[key] = _find(dataset, None, None)
         stored = _hash_groups[key]
-    found = _joined(dataset, *stored)
-    for one in (found.groups, found.copies, found.part, found.edge, found.named):
+    found = _joined(dataset, stored)
+    for one in vars(found).values():
         one.flags.writeable = False  # they are shared
     return found
 
@@ -95,21 +108,21 @@ def assign_groups(dataset: Dataset, features: Features, *, pairs: Pairs | None =
     """
     stored = _read(dataset, method=METHOD)
     if stored is None:
-        photos = dataset.photos
-        stored = _with_parts(dataset, *find_groups(photos, features, pairs=pairs))
+        stored = _find(dataset, features, pairs)
         table = pd.DataFrame(
             {
-                "path": photos["path"].astype(str),
-                "group": stored[0],
-                "part": stored[1],
-                "edge": stored[2],
+                "path": dataset.photos["path"].astype(str),
+                "group": stored.copies,
+                "part": stored.part,
+                "edge": stored.edge,
+                "turned": stored.turned,
                 "method": METHOD,
             }
         )
         write_table(
             dataset.folder / "groups.parquet", table.assign(fingerprint=dataset.fingerprint)
         )
-    return _joined(dataset, *stored)
+    return _joined(dataset, stored)
 
 
 def forget_groups(dataset: Dataset) -> None:
@@ -118,7 +131,17 @@ def forget_groups(dataset: Dataset) -> None:
         (dataset.folder / "groups.parquet").unlink(missing_ok=True)
 
 
-def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> _Stored:
+def _find(dataset: Dataset, features: Features | None, pairs: Pairs | None) -> _Stored:
+    photos = dataset.photos
+    pairs = find_pairs(photos, features, for_groups=True) if pairs is None else pairs
+    copies, part, edge = _with_parts(dataset, *find_groups(photos, features, pairs=pairs))
+    turned = np.zeros(len(photos), np.bool_)
+    by_looks = pairs.where(pairs.turned & ~pairs.strict)
+    turned[by_looks.first] = turned[by_looks.second] = True
+    return _Stored(copies, part, edge, turned)
+
+
+def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> tuple[Ints, Ints, Bools]:
     """Near-duplicates with the parts of chains among them, the place of each part, and edges. The
     only recording of a class is a chain, however much it moved."""
     named = (dataset.photos["group_name"] != "").to_numpy()
@@ -136,18 +159,21 @@ def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> _Stored:
     return connect(copies, np.where(part >= 0, parts, -1)), part, edge
 
 
-def _joined(dataset: Dataset, copies: Ints, part: Ints, edge: Bools) -> Together:
+def _joined(dataset: Dataset, stored: _Stored) -> Together:
     """Near-duplicates joined with named groups.
 
     Where that leaves a class fewer groups than a split takes, although it has enough names, the
     names alone decide in it, but for exact copies.
     """
     photos = dataset.photos
+    copies, part, edge, turned = stored.copies, stored.part, stored.edge, stored.turned
     groups_by_name = photos["group_name"].where((photos["group_name"] != "") & (part < 0))
     names, values = pd.factorize(groups_by_name)
     if not len(values):
         named = np.zeros(len(photos), np.bool_)
-        return Together(groups=copies, copies=copies, part=part, edge=edge, named=named)
+        return Together(
+            groups=copies, copies=copies, part=part, edge=edge, named=named, turned=turned
+        )
     groups = connect(copies, names)
     table = pd.DataFrame({"class": photos["class_name"].to_numpy(dtype=object), "group": groups})
     table["name"] = np.where(names >= 0, names, len(values) + copies)
@@ -159,7 +185,9 @@ def _joined(dataset: Dataset, copies: Ints, part: Ints, edge: Bools) -> Together
         groups = connect(np.where(melted & (names >= 0), -1, copies), names, same_file)
     named = np.isin(groups, groups[names >= 0])
     part = np.where(named, -1, part)
-    return Together(groups=groups, copies=copies, part=part, edge=edge & ~named, named=named)
+    return Together(
+        groups=groups, copies=copies, part=part, edge=edge & ~named, named=named, turned=turned
+    )
 
 
 def _read(dataset: Dataset, *, method: int = 1) -> _Stored | None:
@@ -180,6 +208,7 @@ def _read(dataset: Dataset, *, method: int = 1) -> _Stored | None:
         part = table["part"].to_numpy(np.int64) if "part" in table else none
         no_edge = np.zeros(len(table), np.bool_)  # written before there were edges
         edge = table["edge"].to_numpy(np.bool_) if "edge" in table else no_edge
-        return table["group"].to_numpy(np.int64), part, edge
+        turned = table["turned"].to_numpy(np.bool_) if "turned" in table else no_edge
+        return _Stored(table["group"].to_numpy(np.int64), part, edge, turned)
     except (OSError, ValueError, TypeError, KeyError):
         return None

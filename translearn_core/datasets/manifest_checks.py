@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from translearn_core.datasets.dataset import Dataset
+from translearn_core.datasets.duplicate_groups import together
 from translearn_core.datasets.duplicates import bare_hashes
 from translearn_core.datasets.file_names import group_lookalikes, tidy
 from translearn_core.datasets.folder_words import split_kind
@@ -43,6 +44,9 @@ or its distance from white below `NIGHT`; a class from such a share of its photo
 GREY_PART, GREY_LEVELS, GREY_REST = 6 / 24, (90, 170), 10.0
 """A photo has a grey part from this share of it on, along a whole side, of one level between these
 (of 255), where the opposite third has such a standard deviation."""
+LEAST_AUGMENTED, FEWEST_AUGMENTED = 0.05, 10
+"""Share and number of photos with turned copies from which on a set was augmented; the real sets here have at
+most 0.01."""
 LEAST_LEAK = 0.9
 """Score of a photo that is nearly a copy of a training photo; of an exact copy it is 1."""
 
@@ -325,6 +329,23 @@ def tell_chains(found: Sequence[Finding], dataset: Dataset) -> str:
     return _("Most photos of {names} are frames of one video, burst or fixed camera.").format(
         names=list_names([one.path for one in found])
     )
+
+
+def find_augmented(dataset: Dataset) -> Iterator[Finding]:
+    """Photos with a mirrored, turned or tilted copy, where they are so many that a tool must have made them."""
+    photos = dataset.photos
+    turned = together(dataset).turned
+    if turned.sum() < max(FEWEST_AUGMENTED, LEAST_AUGMENTED * len(photos)):
+        return
+    for path in photos["path"].to_numpy()[turned]:
+        yield Finding(check="augmented", path=str(path), score=1.0)
+
+
+def tell_augmented(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them, with an example."""
+    return _(
+        "{n:,} of {total:,} photos have mirrored, turned or tilted copies (for example {file})."
+    ).format(n=len(found), total=len(dataset.photos), file=_files(dataset)[found[0].path])
 
 
 def find_scarce_groups(dataset: Dataset) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ from translearn_core.datasets.duplicates import Features, Pairs, find_pairs, nor
 from translearn_core.datasets.manifest_checks import (
     LEAST_LEAK,
     Finding,
+    find_augmented,
     find_chains,
     find_exact_copies,
     find_imbalance,
@@ -391,6 +392,7 @@ DETECTORS: dict[str, Detector] = {
     "mirrors": _find_mirrors,
     "giveaway": _find_giveaways,
     "leak": _find_leaks,
+    "augmented": lambda evidence: find_augmented(evidence.dataset),
     "one_chain": lambda evidence: find_chains(evidence.dataset),
     "few_groups": lambda evidence: find_scarce_groups(evidence.dataset),
     "torn_group": lambda evidence: find_torn_groups(evidence.dataset),
