@@ -44,6 +44,7 @@ CASES: dict[str, tuple[Figures, Verdict]] = {
     "a shortcut": (replace(GOOD, shortcuts=(MARK,)), "works_with_limits"),
     "scenes only": (replace(GOOD, one_scene=("cat",), same_scenes=True), "not_yet"),
     "one scene": (replace(GOOD, one_scene=("cat",)), "works_with_limits"),
+    "augmented": (replace(GOOD, augmented=True), "works_with_limits"),
     "one scene that labels by lot fit, too": (
         replace(GOOD, one_scene=("cat",), shuffled_recall_max=1.0),
         "not_yet",
@@ -65,6 +66,7 @@ def test_the_verdict_follows_from_the_figures(case: str) -> None:
         assert MARK in sentence
     if not figures.same_scenes:
         assert ("most of cat are frames" in sentence) == bool(figures.one_scene)
+        assert ("this set was augmented" in sentence) == figures.augmented
 
 
 def test_a_given_test_is_what_is_told_and_its_gap_comes_first() -> None:

@@ -224,6 +224,7 @@ class _Results:
     gap: str
     one_scene: list[str]
     same_scenes: bool
+    augmented: bool
     confused: list[ConfusedPair]
     shortcuts: list[str]
     giveaways: dict[str, str]
@@ -341,6 +342,7 @@ def _results(
         gap=gap,
         one_scene=one_scene,
         same_scenes=bool(chained > caveats.KNOWN_SCENES),
+        augmented=any(finding.check == "augmented" for finding in findings),
         confused=_confused_pairs(data, predicted),
         shortcuts=[finding.note for finding in findings if finding.check == "shortcut"],
         giveaways={one.path: one.note for one in findings if one.check == "giveaway"},
@@ -372,6 +374,7 @@ def _figures(data: CheckData, evaluation: Evaluation, results: _Results) -> Figu
         gap=results.gap,
         one_scene=results.one_scene,
         same_scenes=results.same_scenes,
+        augmented=results.augmented,
     )
 
 

@@ -57,6 +57,7 @@ class Figures:
             `caveats.tell_gap`.
         one_scene: classes of which most photos are frames of one scene.
         same_scenes: whether more than `caveats.KNOWN_SCENES` of the photos are of such classes.
+        augmented: whether the set was augmented before, so that some copies may not be known.
     """
 
     accuracy: float
@@ -74,6 +75,7 @@ class Figures:
     gap: str = ""
     one_scene: Sequence[str] = ()
     same_scenes: bool = False
+    augmented: bool = False
 
     @property
     def baseline(self) -> float:
@@ -178,6 +180,11 @@ RULES: tuple[Rule, ...] = (
         when=N_("Most photos of a class are frames of one scene."),
         holds=lambda figures: bool(figures.one_scene),
     ),
+    Rule(
+        verdict="works_with_limits",
+        when=N_("The set was augmented before, so that some copies may not be recognised."),
+        holds=lambda figures: figures.augmented,
+    ),
     Rule(verdict="works_well", when=N_("None of these."), holds=lambda figures: True),
 )
 
@@ -262,6 +269,13 @@ def _remarks(figures: Figures, mixed_up: tuple[str, str] | None) -> list[str]:
                 "But this says little about other photos: most of {names} are frames of one video, "
                 "burst or fixed camera."
             ).format(names=list_names(figures.one_scene))
+        )
+    if figures.augmented:
+        remarks.append(
+            _(
+                "But it may be less on new photos: this set was augmented, and copies of one photo may "
+                "not have been recognised."
+            )
         )
     if figures.shortcuts:
         remarks.append(
