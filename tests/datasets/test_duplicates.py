@@ -247,3 +247,20 @@ def test_photos_that_are_linked_in_the_order_of_their_names_are_a_chain(named: s
     groups, chains = find_groups(table, np.zeros((n, 1)), pairs=frames)
     assert len(set(groups)) == n, "so much of a class cannot stay together"
     assert set(chains) == ({0} if named == "in order" else {-1})
+
+
+def test_photos_have_copies_among_others_in_a_chain_too(workspace: Path, tmp_path: Path) -> None:
+    """Frames of a fixed camera that were saved again, smaller, beside photos of other things."""
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        frame = _cut(_scene(1), 0.985, rng)
+        for folder, size in (("first", (192, 144)), ("second", (150, 112))):
+            (tmp_path / folder / "a").mkdir(parents=True, exist_ok=True)
+            frame.resize(size).save(tmp_path / folder / f"a/{folder} {number}.jpg", quality=90)
+        _scene(20 + number).save(tmp_path / f"second/a/other {number}.jpg")
+    first, second = (datasets.import_source(tmp_path / name).photos for name in ("first", "second"))
+    again = second["file"].str.contains("second ").to_numpy()
+    assert (datasets.have_copies(second, first) == again).all()
+    assert datasets.have_copies(first, second).all()
+    assert not datasets.have_copies(first, second[~again]).any()
+    assert not datasets.have_copies(first, first[:0]).any()

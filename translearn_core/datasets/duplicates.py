@@ -89,8 +89,9 @@ class Pairs:
     """Pairs of rows of a manifest, each once.
 
     `likeness` in [0, 1], 1 for exact copies; `exact`, `near` (a near copy or an exact one),
-    `strict` (so near, or so sure by their names, that chains of such pairs stay near) and `turned` (a copy that is mirrored, turned or
-    tilted, or a version by its name) give the kind; a pair of none is two frames of a burst.
+    `strict` (so near, or so sure by their names, that chains of such pairs stay near) and `turned` (a
+    copy that is mirrored, turned or tilted, or a version by its name) give the kind; a pair of none is
+    two frames of a burst.
     """
 
     first: Ints
@@ -220,10 +221,19 @@ def have_copies(photos: pd.DataFrame, others: pd.DataFrame) -> Bools:
     Args:
         photos, others: rows of manifests.
     """
-    if not len(photos) or not len(others):
+    k = len(others)
+    if not len(photos) or not k:
         return np.zeros(len(photos), np.bool_)
-    groups = groups_of(pd.concat([others, photos], ignore_index=True))
-    return np.isin(groups[len(others) :], groups[: len(others)])
+    both = pd.concat([others, photos], ignore_index=True)
+    pairs = find_pairs(both, for_groups=True)
+    strict = _chains(len(both), pairs.first[pairs.strict], pairs.second[pairs.strict])
+    result = np.zeros(len(photos), np.bool_)
+    for labels in (find_groups(both, pairs=pairs)[0], strict):
+        result |= np.isin(labels[k:], labels[:k])
+    # photos of a chain are groups of their own
+    across = (pairs.near | pairs.turned) & (pairs.first < k) & (pairs.second >= k)
+    result[pairs.second[across] - k] = True
+    return result
 
 
 def find_groups(

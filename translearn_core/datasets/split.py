@@ -1,8 +1,8 @@
 """Splits photos into training, validation and test set.
 
-Owns: `assign_splits`, what counts of splits that the source gives, and what cannot be split well: `split_leaks`, `torn_groups`, `scarce_groups`,
-`chained_classes`. Leaves to others: what stays on one side
-(`duplicate_groups.py`).
+Owns: `assign_splits`, what counts of splits that the source gives (`given_splits`), and what cannot be
+split well: `split_leaks`, `torn_groups`, `scarce_groups`, `chained_classes`. Leaves to others: what stays
+on one side (`duplicate_groups.py`).
 """
 
 from __future__ import annotations
