@@ -181,6 +181,6 @@ def test_a_set_that_was_augmented_is_told(copies: int, told: bool, tmp_path: Pat
         if number < copies:
             ImageOps.mirror(image).save(path.with_name(f"{number}-made.png"))
     dataset = datasets.import_source(tmp_path)
-    words = f"{2 * copies} of {40 + copies} photos have mirrored, turned or tilted copies"
+    words = f"{2 * copies} of {40 + copies} photos have mirrored, turned, tilted or padded copies"
     assert any(words in note for note in datasets.split_notes(dataset)) == told
     assert any(words in note for note in datasets.warnings(dataset)) == told

@@ -186,7 +186,7 @@ CHECKS: tuple[Check, ...] = (
         title=N_("Nearly the same photo"),
         threshold=MIN_SIMILARITY,
         rule="two registered photos of a class agree: mean correlation of the whole image, of its "
-        "fine structure, and of the features; or one is a mirrored, turned or tilted copy",
+        "fine structure, and of the features; or one is a mirrored, turned, tilted or padded copy",
         sentence=N_(
             "The same photo saved again, cut, mirrored, turned or lit differently, or frames of one burst."
         ),
@@ -399,7 +399,7 @@ CHECKS: tuple[Check, ...] = (
         name="augmented",
         title=N_("Augmented before it was brought"),
         threshold=1.0,
-        rule="a twentieth of the photos, ten at least, have a mirrored, turned or tilted copy",
+        rule="a twentieth of the photos, ten at least, have a mirrored, turned, tilted or padded copy",
         sentence=N_(
             "These copies stay on one side of a split. Others that a tool made of the same photos may "
             "not be recognised; then the accuracy is better than on new photos."

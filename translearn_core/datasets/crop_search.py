@@ -47,7 +47,9 @@ class Crops:
         self._lines, affines = [], []
         for share, along in shares:
             starts = np.linspace(0, 1 - share, along)
-            self._lines.append(np.stack([_crop_line(share, start, side) for start in starts]))
+            self._lines.append(
+                np.stack([crop_line(share, start, side, COARSE) for start in starts])
+            )
             shifts = [grid * start + 0.5 * share - 0.5 for start in starts]
             affines += [[[share, 0, top], [0, share, left]] for top in shifts for left in shifts]
         self.affines = np.array(affines, np.float32)
@@ -162,12 +164,16 @@ def standardise(values: Floats) -> Floats:
     return centred
 
 
-def _crop_line(share: float, start: float, side: int) -> Floats:
-    """Linear interpolation of 12 pixels from a segment of `side`, `(12, side)`."""
-    positions = (start + share * (np.arange(COARSE) + 0.5) / COARSE) * side - 0.5
+def crop_line(share: float, start: float, side: int, pixels: int) -> Floats:
+    """Linear interpolation of pixels from a segment of `side`, `(pixels, side)`.
+
+    Args:
+        share, start: of the segment, in sides.
+    """
+    positions = (start + share * (np.arange(pixels) + 0.5) / pixels) * side - 0.5
     positions = np.clip(positions, 0, side - 1.001)
     below = np.floor(positions).astype(int)
-    matrix = np.zeros((COARSE, side), np.float32)
-    matrix[np.arange(COARSE), below] = 1 - (positions - below)
-    matrix[np.arange(COARSE), below + 1] = positions - below
+    matrix = np.zeros((pixels, side), np.float32)
+    matrix[np.arange(pixels), below] = 1 - (positions - below)
+    matrix[np.arange(pixels), below + 1] = positions - below
     return matrix

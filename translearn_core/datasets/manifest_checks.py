@@ -344,7 +344,7 @@ def find_augmented(dataset: Dataset) -> Iterator[Finding]:
 def tell_augmented(found: Sequence[Finding], dataset: Dataset) -> str:
     """Count them, with an example."""
     return _(
-        "{n:,} of {total:,} photos have mirrored, turned or tilted copies (for example {file})."
+        "{n:,} of {total:,} photos have mirrored, turned, tilted or padded copies (for example {file})."
     ).format(n=len(found), total=len(dataset.photos), file=_files(dataset)[found[0].path])
 
 

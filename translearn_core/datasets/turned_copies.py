@@ -9,6 +9,7 @@ candidates. The angle is where the rings correlate best (phase kept; B. S. Reddy
 FFT-Based Technique for Translation, Rotation, and Scale-Invariant Image Registration, 1996, along one scale).
 Then the transform is refined on the inscribed disc, which has no corners of another colour. Photos that are
 also cropped are found if they are mirrored only, among neighbours by features, which hardly see the difference.
+Bars of one colour around a photo are cut off first, so that copies with such bars are found, too, upright ones included.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core.arrays import Array, Bools, Floats, Ints
+from translearn_core.datasets.borders import trim_borders
 from translearn_core.datasets.crop_search import COARSE, shrink
 from translearn_core.datasets.lucas_kanade import Aligned, align, multiply_affine
 from translearn_core.datasets.registration import compare_pairs
@@ -65,13 +67,15 @@ def find_turned_copies(
 
 
 def _find_turned(thumbnails: GreyThumbnails, rows: Ints) -> tuple[Ints, Ints, Floats]:
-    spectra = _read_rings(thumbnails, rows)
+    spectra, has_bars = _read_rings(thumbnails, rows)
 
     def compare_some(first: Ints, second: Ints) -> Floats:
-        peak, affine = _best_turn(spectra[first], spectra[second])
+        peak, affine = _best_turn(
+            spectra[first], spectra[second], may_be_upright=has_bars[first] != has_bars[second]
+        )
         likeness = np.zeros(len(first), np.float32)
         some = np.flatnonzero(peak >= _MIN_PEAK)
-        one, other = (thumbnails[rows[photos[some]]] for photos in (first, second))
+        one, other = (trim_borders(thumbnails[rows[photos[some]]])[0] for photos in (first, second))
         likeness[some] = _compare(one, other, affine[some])
         return likeness
 
@@ -136,13 +140,16 @@ def _rings() -> tuple[Floats, Floats]:
     return lines.reshape(SIDE**2, -1), np.sqrt(radii).astype(np.float32)
 
 
-def _read_rings(thumbnails: GreyThumbnails, rows: Ints) -> Spectra:
-    """Fourier coefficients along the rings of each photo, of mean 0 and length 1: `(n, rings, harmonics)`."""
+def _read_rings(thumbnails: GreyThumbnails, rows: Ints) -> tuple[Spectra, Bools]:
+    """Fourier coefficients along the rings of each photo without bars around it, of mean 0 and length 1
+    `(n, rings, harmonics)`; and which photos had bars, `(n,)`."""
     lines, weights = _rings()
+    has_bars = np.zeros(len(rows), np.bool_)
     spectra = np.empty((len(rows), _RINGS, _HARMONICS), np.complex64)
     for start in range(0, len(rows), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
-        values = thumbnails[rows[some]].reshape(-1, SIDE**2) @ lines
+        trimmed, has_bars[some] = trim_borders(thumbnails[rows[some]])
+        values = trimmed.reshape(-1, SIDE**2) @ lines
         values = values.reshape(-1, _RINGS, _ANGLES)
         values -= np.average(values.mean(axis=2), axis=1, weights=weights.ravel())[
             :, None, None
@@ -151,7 +158,7 @@ def _read_rings(thumbnails: GreyThumbnails, rows: Ints) -> Spectra:
         part[:, :, 1:] *= np.sqrt(2)  # each stands for its conjugate, too
         length = np.sqrt((np.abs(part) ** 2).sum(axis=(1, 2), keepdims=True))
         spectra[some] = part / np.maximum(length, 1e-3)
-    return spectra
+    return spectra, has_bars
 
 
 def _magnitudes(spectra: Spectra) -> Floats:
@@ -186,9 +193,10 @@ def _nearest_pairs(points: Floats, rows: Ints, k: int, least: float) -> tuple[In
     return pairs // max(1, n), pairs % max(1, n)
 
 
-def _best_turn(one: Spectra, other: Spectra) -> tuple[Floats, Floats]:
-    """The correlation of two photos at the best angle, mirrored or not, `(n,)`; and the transform
-    of the second into the first that it stands for, `(n, 2, 3)`."""
+def _best_turn(one: Spectra, other: Spectra, *, may_be_upright: Bools) -> tuple[Floats, Floats]:
+    """The correlation of two photos at the best angle, mirrored or not, `(n,)`, 0 where upright ones correlate
+    nearly as well and may not; and the transform of the second into the first that it stands for,
+    `(n, 2, 3)`."""
     directions = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
     waves = np.exp(-1j * np.outer(np.arange(_HARMONICS), directions)).astype(np.complex64)
     as_it_is = np.einsum("nrh,nrh->nh", one.conj(), other) @ waves
@@ -196,7 +204,8 @@ def _best_turn(one: Spectra, other: Spectra) -> tuple[Floats, Floats]:
     correlation = np.concatenate([as_it_is.real, mirrored.real], axis=1)
     best = correlation.argmax(axis=1)
     peak = correlation[np.arange(len(best)), best]
-    peak = np.where(_explains_more(peak, correlation[:, 0]), peak, 0.0)
+    explains = may_be_upright | _explains_more(peak, correlation[:, 0])
+    peak = np.where(explains, peak, 0.0)
     angle, is_mirrored = directions[best % _DIRECTIONS], best >= _DIRECTIONS
     return peak, _turn(angle, is_mirrored)
 
