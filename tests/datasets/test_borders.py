@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageOps
 
-from tests.support.drawing import draw_image
+from tests.support.drawing import draw_scene
 from translearn_core import datasets
 from translearn_core.arrays import Floats
 from translearn_core.datasets.borders import trim_borders
@@ -57,17 +57,6 @@ def test_what_is_no_bar_stays(photo: Floats) -> None:
     assert (trimmed == photo).all()
 
 
-def _scene(seed: int) -> Image.Image:
-    rng = np.random.default_rng([seed, 7])
-    image = draw_image(seed, size=(192, 144))
-    draw = ImageDraw.Draw(image)
-    for _stroke in range(60):
-        x, y = (int(v) for v in rng.integers(0, (192, 144)))
-        w, h = (int(v) for v in rng.integers(6, 26, 2))
-        draw.rectangle((x, y, x + w, y + h), fill=tuple(int(v) for v in rng.integers(30, 256, 3)))
-    return image
-
-
 PADDED: dict[str, Callable[[Image.Image], Image.Image]] = {
     "to a square": lambda image: ImageOps.pad(image, (192, 192)),
     "to a wide screen": lambda image: ImageOps.pad(image, (256, 144)),
@@ -81,7 +70,7 @@ def test_copies_with_bars_stay_with_their_photo(
     pad: Callable[[Image.Image], Image.Image], workspace: Path, tmp_path: Path
 ) -> None:
     for number in range(12):
-        for name, image in (("whole", _scene(number)), ("padded", pad(_scene(number)))):
+        for name, image in (("whole", draw_scene(number)), ("padded", pad(draw_scene(number)))):
             path = tmp_path / "ab"[number % 2] / f"{number}-{name}.png"
             path.parent.mkdir(exist_ok=True)
             image.save(path)

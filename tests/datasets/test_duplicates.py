@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from tests.support.drawing import draw_image
+from tests.support.drawing import draw_scene
 from translearn_core import backbones, datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.datasets.duplicates import (
@@ -37,19 +37,6 @@ AUGMENTED: dict[str, Callable[[Image.Image], Image.Image]] = {
     ).enhance(0.7),
 }
 """What tools make of a photo to have more of them."""
-
-
-def _scene(seed: int) -> Image.Image:
-    """A picture with structure everywhere, unlike that of any other seed."""
-    rng = np.random.default_rng([seed, 2])
-    image = draw_image(seed, size=(192, 144))
-    draw = ImageDraw.Draw(image)
-    for _stroke in range(60):
-        x, y = (int(v) for v in rng.integers(0, (192, 144)))
-        w, h = (int(v) for v in rng.integers(6, 26, 2))
-        shape = draw.ellipse if rng.random() < 0.5 else draw.rectangle
-        shape((x, y, x + w, y + h), fill=tuple(int(v) for v in rng.integers(0, 256, 3)))
-    return image
 
 
 def _cut(image: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
@@ -100,16 +87,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
         image.save(path, quality=92)
 
     for number in range(12):
-        save(_scene(number), f"scenes/{number}")
-        save(_scene(100 + number), f"others/{number}")
+        save(draw_scene(number), f"scenes/{number}")
+        save(draw_scene(100 + number), f"others/{number}")
     for number in range(4):
-        save(_cut(_scene(number), 0.8, rng), f"others/piece{number}")
+        save(_cut(draw_scene(number), 0.8, rng), f"others/piece{number}")
     for number in range(4):
         for frame in range(FRAMES):
-            save(_cut(_scene(200 + number), 0.985, rng), f"frames{number % 2}/{number}-{frame}")
+            save(_cut(draw_scene(200 + number), 0.985, rng), f"frames{number % 2}/{number}-{frame}")
     for number, augment in enumerate(AUGMENTED.values()):
-        save(_scene(300 + number), f"augmented/{number}")
-        save(augment(_scene(300 + number)), f"augmented/{number}-copy")
+        save(draw_scene(300 + number), f"augmented/{number}")
+        save(augment(draw_scene(300 + number)), f"augmented/{number}-copy")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(tmp_path_factory.mktemp("home")))
         dataset = datasets.import_source(source)
@@ -180,8 +167,8 @@ def test_a_mirrored_piece_is_found_by_features_that_hardly_see_a_mirror(
     rng = np.random.default_rng(1)
     for number in range(12):
         for name, image in (
-            ("whole", _scene(number)),
-            ("piece", _cut(ImageOps.mirror(_scene(number)), 0.88, rng)),
+            ("whole", draw_scene(number)),
+            ("piece", _cut(ImageOps.mirror(draw_scene(number)), 0.88, rng)),
         ):
             path = tmp_path / f"{'even' if number % 2 else 'odd'}/{number}-{name}.png"
             path.parent.mkdir(exist_ok=True)
@@ -206,7 +193,7 @@ def test_several_copies_of_a_photo_are_one_group(workspace: Path, tmp_path: Path
         for turn in turns:
             path = tmp_path / f"{'even' if number % 2 else 'odd'}/{number}-{turn}.png"
             path.parent.mkdir(exist_ok=True)
-            AUGMENTED.get(turn, Image.Image.copy)(_scene(number)).save(path)
+            AUGMENTED.get(turn, Image.Image.copy)(draw_scene(number)).save(path)
     table = datasets.import_source(tmp_path).photos
     originals = table["file"].str.extract(r"(\d+)-")[0]
     groups = pd.Series(groups_of(table))
@@ -253,11 +240,11 @@ def test_photos_have_copies_among_others_in_a_chain_too(workspace: Path, tmp_pat
     """Frames of a fixed camera that were saved again, smaller, beside photos of other things."""
     rng = np.random.default_rng(0)
     for number in range(12):
-        frame = _cut(_scene(1), 0.985, rng)
+        frame = _cut(draw_scene(1), 0.985, rng)
         for folder, size in (("first", (192, 144)), ("second", (150, 112))):
             (tmp_path / folder / "a").mkdir(parents=True, exist_ok=True)
             frame.resize(size).save(tmp_path / folder / f"a/{folder} {number}.jpg", quality=90)
-        _scene(20 + number).save(tmp_path / f"second/a/other {number}.jpg")
+        draw_scene(20 + number).save(tmp_path / f"second/a/other {number}.jpg")
     first, second = (datasets.import_source(tmp_path / name).photos for name in ("first", "second"))
     again = second["file"].str.contains("second ").to_numpy()
     assert (datasets.have_copies(second, first) == again).all()

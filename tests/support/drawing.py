@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 POSITION = Image.Exif()
 POSITION[0x8825] = {1: "N", 2: (48.0, 51.0, 51.7731), 3: "E", 4: (2.0, 17.0, 51.7731)}
@@ -20,6 +20,19 @@ def draw_image(seed: int = 0, *, size: tuple[int, int] = (48, 40)) -> Image.Imag
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
     return small.resize(size, Image.Resampling.BICUBIC)
+
+
+def draw_scene(seed: int) -> Image.Image:
+    """A picture with structure everywhere, unlike that of any other seed."""
+    rng = np.random.default_rng([seed, 2])
+    image = draw_image(seed, size=(192, 144))
+    draw = ImageDraw.Draw(image)
+    for _stroke in range(60):
+        x, y = (int(v) for v in rng.integers(0, (192, 144)))
+        w, h = (int(v) for v in rng.integers(6, 26, 2))
+        shape = draw.ellipse if rng.random() < 0.5 else draw.rectangle
+        shape((x, y, x + w, y + h), fill=tuple(int(v) for v in rng.integers(0, 256, 3)))
+    return image
 
 
 def draw_photo(seed: int = 0, kind: str = "JPEG", *, mode: str = "RGB", **options: Any) -> bytes:

@@ -28,6 +28,7 @@ from translearn_core.arrays import Bools, Floats, Ints
 from translearn_core.datasets.augmented_names import find_named_copies
 from translearn_core.datasets.crop_search import shrink
 from translearn_core.datasets.file_names import natural_key
+from translearn_core.datasets.nearest import nearest_pairs, rows_at_once
 from translearn_core.datasets.registration import (
     compare_pairs,
     correlate,
@@ -67,7 +68,6 @@ _MAX_PARTNERS = 200
 _MAX_NEIGHBOURS = 12
 _UNIFORM_DEVIATION = 2.0  # standard deviation in grey levels below which a photo has no pattern
 _DIMENSIONS = 128
-_MAX_CELLS = 2**24
 _AT_ONCE = 2**12  # thumbnails that are measured at a time, so that no copy of all is made
 
 
@@ -290,21 +290,9 @@ def _tight_crops(
     """Photos of which a piece, cut tightly, lies in another class; `rows` are those of `table`."""
     codes, _names = pd.factorize(table["class_name"])
     chosen = np.arange(0, len(rows), max(1, -(-len(rows) // _MOST_CROPPED)))
-    found = [np.empty((0, 2), np.int64)]
-    k = min(_CROP_NEIGHBOURS, len(rows) - 1)
-    for start in range(0, len(chosen), step := _rows_at_once(len(rows))):
-        batch = chosen[start : start + step]
-        cosine = embedding[batch] @ embedding.T
-        cosine[codes[batch][:, None] == codes[None, :]] = -1.0
-        for _neighbour in range(
-            k
-        ):  # all numbers at once would take twice the memory of the cosines
-            nearest = cosine.argmax(axis=1)
-            close = cosine[np.arange(len(batch)), nearest] >= _MIN_CROP_COSINE
-            found.append(np.column_stack([batch[close], nearest[close]]))
-            cosine[np.arange(len(batch)), nearest] = -1.0
-        del cosine  # before the next
-    first, second = np.unique(np.sort(np.concatenate(found), axis=1), axis=0).T
+    first, second = nearest_pairs(
+        embedding, chosen, _CROP_NEIGHBOURS, least=_MIN_CROP_COSINE, apart=codes
+    )
     cropped, fine = find_tight_crops(thumbnails, first, second)
     likeness = MIN_SIMILARITY + (1 - MIN_SIMILARITY) * fine[cropped]
     return Pairs.of(rows[first[cropped]], rows[second[cropped]], likeness, near=True)
@@ -483,7 +471,7 @@ def _burst_similarity(embedding: Floats, names: npt.NDArray[np.object_]) -> floa
     chosen = np.arange(0, len(embedding), max(1, len(embedding) // 2000))
     codes, _names = pd.factorize(names)
     nearest = []
-    for start in range(0, len(chosen), rows := _rows_at_once(len(embedding))):
+    for start in range(0, len(chosen), rows := rows_at_once(len(embedding))):
         batch = chosen[start : start + rows]
         cosine = embedding[batch] @ embedding.T
         cosine[codes[batch][:, None] == codes[None, :]] = -1.0
@@ -496,7 +484,7 @@ def _burst_similarity(embedding: Floats, names: npt.NDArray[np.object_]) -> floa
 def _neighbours(embedding: Floats, threshold: float) -> tuple[Ints, Ints]:
     """Pairs (first < second) above the threshold; of each photo at most the nearest twelve."""
     firsts, seconds = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for start in range(0, len(embedding), rows := _rows_at_once(len(embedding))):
+    for start in range(0, len(embedding), rows := rows_at_once(len(embedding))):
         cosine = embedding[start : start + rows] @ embedding[start:].T  # (rows, the rest)
         cosine[np.tril_indices(len(cosine), m=cosine.shape[1])] = -1.0
         close = cosine >= threshold
@@ -511,11 +499,6 @@ def _neighbours(embedding: Floats, threshold: float) -> tuple[Ints, Ints]:
         seconds.append(second + start)
         del cosine, close  # before the next
     return np.concatenate(firsts), np.concatenate(seconds)
-
-
-def _rows_at_once(n: int) -> int:
-    """Photos compared with all `n` at a time; bounds the memory."""
-    return min(1024, max(16, _MAX_CELLS // max(1, n)))
 
 
 def _candidates(hashes: npt.NDArray[np.uint64], total: Floats) -> tuple[Ints, Ints]:

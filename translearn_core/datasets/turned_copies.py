@@ -25,6 +25,7 @@ from translearn_core.arrays import Array, Bools, Floats, Ints
 from translearn_core.datasets.borders import trim_borders
 from translearn_core.datasets.crop_search import COARSE, shrink
 from translearn_core.datasets.lucas_kanade import Aligned, align, multiply_affine
+from translearn_core.datasets.nearest import nearest_pairs
 from translearn_core.datasets.registration import compare_pairs
 from translearn_core.imaging.processors import processor_count
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE as SIDE
@@ -45,7 +46,6 @@ _MIN_MIRROR_COSINE = 0.5
 _SCALES = (0.7, 1.4)
 _BATCH = 256
 _AT_ONCE = 2**12
-_MAX_CELLS = 2**24
 
 
 def find_turned_copies(
@@ -107,10 +107,10 @@ def _find(
 ) -> tuple[Ints, Ints, Floats]:
     """Pairs of near points `(n, d)` whose likeness is high enough: of each photo with its nearest, and of
     those that had a copy with some more, since augmented sets hold several of each. Numbers of points."""
-    first, second = _nearest_pairs(points, np.arange(len(points)), 1, least)
+    first, second = nearest_pairs(points, np.arange(len(points)), 1, least=least)
     found = compare(first, second) >= MIN_LIKENESS
     of_copies = np.union1d(first[found], second[found])
-    first, second = _nearest_pairs(points, of_copies, _MOST_COPIES, least)
+    first, second = nearest_pairs(points, of_copies, _MOST_COPIES, least=least)
     likeness = compare(first, second)
     found = likeness >= MIN_LIKENESS
     return first[found], second[found], likeness[found]
@@ -171,28 +171,6 @@ def _magnitudes(spectra: Spectra) -> Floats:
     return flat
 
 
-def _nearest_pairs(points: Floats, rows: Ints, k: int, least: float) -> tuple[Ints, Ints]:
-    """Some `rows` of the points `(n, d)`, each with the `k` nearest of all by scalar product, if at least
-    `least`; each pair once."""
-    n = len(points)
-    keys = [np.empty(0, np.int64)]
-    step = min(1024, max(16, _MAX_CELLS // max(1, n)))
-    for start in range(0, len(rows), step):
-        batch = rows[start : start + step]
-        products = points[batch] @ points.T
-        at = np.arange(len(batch))
-        products[at, batch] = -2.0
-        for _neighbour in range(min(k, n - 1)):
-            nearest = products.argmax(axis=1)
-            close = products[at, nearest] >= least
-            low, high = np.minimum(batch, nearest)[close], np.maximum(batch, nearest)[close]
-            keys.append(low * n + high)
-            products[at, nearest] = -2.0
-        del products  # before the next
-    pairs = np.unique(np.concatenate(keys))
-    return pairs // max(1, n), pairs % max(1, n)
-
-
 def _best_turn(one: Spectra, other: Spectra, *, may_be_upright: Bools) -> tuple[Floats, Floats]:
     """The correlation of two photos at the best angle, mirrored or not, `(n,)`, 0 where upright ones correlate
     nearly as well and may not; and the transform of the second into the first that it stands for,
@@ -231,7 +209,7 @@ def _disc(side: int) -> Bools:
 
 
 def _compare(one: Floats, other: Floats, affine: Floats) -> Floats:
-    """Likeness of the pairs, 0 where the turn explains too little: `(n,)`.
+    """Likeness of the pairs, 0 where they do not agree at half the side: `(n,)`.
 
     Args:
         one, other: `(n, 24, 24)`.
