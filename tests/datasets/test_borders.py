@@ -14,7 +14,7 @@ from tests.support.drawing import draw_scene
 from translearn_core import datasets
 from translearn_core.arrays import Floats
 from translearn_core.datasets.borders import trim_borders
-from translearn_core.datasets.duplicates import groups_of
+from translearn_core.datasets.copy_groups import groups_of
 
 SIDE = 24
 RNG = np.random.default_rng(0)

@@ -10,7 +10,7 @@ import pytest
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.duplicate_groups import groups
+from translearn_core.datasets.kept_together import groups
 from translearn_core.errors import SourceError
 
 DAMAGE = {"empty": b"", "cut": b'PAR1{"id": "x"', "binary": b"\x00\xff\xfe" * 9, "list": b"[]"}

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from translearn_core import datasets
-from translearn_core.datasets.duplicates import groups_of
+from translearn_core.datasets.copy_groups import groups_of
 
 
 def test_demo_is_ready_to_train_and_the_same_each_time() -> None:

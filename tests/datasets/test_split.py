@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from tests.support.drawing import draw_image, draw_photo, make_tree, make_zip
 from translearn_core import datasets
+from translearn_core.datasets.copy_groups import groups_of
 from translearn_core.datasets.dataset import write_table
-from translearn_core.datasets.duplicates import find_pairs, groups_of
+from translearn_core.datasets.duplicates import find_pairs
 from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "datasets"

@@ -38,8 +38,8 @@ from translearn_core import runs
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.archive import open_archive
-from translearn_core.datasets.duplicate_groups import groups
 from translearn_core.datasets.excluded import read_excluded
+from translearn_core.datasets.kept_together import groups
 from translearn_core.datasets.table_match import PhotoIndex
 from translearn_core.datasets.table_reading import read_table
 from translearn_core.datasets.tasks import tasks_of

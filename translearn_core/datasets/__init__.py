@@ -6,17 +6,10 @@ One door: everything that others may use is named here. Imports without TensorFl
 from translearn_core.datasets.adding import ImportReport, add_photos, add_source, add_unsorted
 from translearn_core.datasets.archive import ARCHIVE_TYPES
 from translearn_core.datasets.checks import CHECKS, Check, found_by_checks, split_notes, warnings
+from translearn_core.datasets.copy_groups import groups_of, have_copies
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.demo import Trap, draw_traps, make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
-from translearn_core.datasets.duplicate_groups import (
-    Together,
-    assign_groups,
-    forget_groups,
-    groups,
-    together,
-)
-from translearn_core.datasets.duplicates import groups_of, have_copies
 from translearn_core.datasets.editing import (
     delete_excluded,
     exclude_photos,
@@ -49,6 +42,13 @@ from translearn_core.datasets.grouping import (
 from translearn_core.datasets.import_choices import ROLES, ImportChoices
 from translearn_core.datasets.import_context import Progress
 from translearn_core.datasets.importing import create_dataset, import_files, import_source
+from translearn_core.datasets.kept_together import (
+    Together,
+    assign_groups,
+    forget_groups,
+    groups,
+    together,
+)
 from translearn_core.datasets.library import (
     delete_dataset,
     delete_folder,

@@ -1,7 +1,7 @@
 """Near-duplicate detection: exact copies, near copies (saved again, cropped, other light), bursts.
 
-Owns: what counts as an exact copy, a near copy and a burst, finding them without comparing all
-pairs, and the groups that they form. Leaves to others: what follows from it (`split.py`,
+Owns: what counts as an exact copy, a near copy and a burst, and finding them without comparing all
+pairs. Leaves to others: the groups that they form (`copy_groups.py`), what follows from it (`split.py`,
 `feasibility/detectors.py`), registering two photos (`registration.py`), mirrored and turned copies
 (`turned_copies.py`).
 
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +25,10 @@ import pandas as pd
 
 from translearn_core.arrays import Bools, Floats, Ints
 from translearn_core.datasets.augmented_names import find_named_copies
+from translearn_core.datasets.components import connected
 from translearn_core.datasets.crop_search import shrink
-from translearn_core.datasets.file_names import natural_key
+from translearn_core.datasets.embedding import Features, normalised_embedding
+from translearn_core.datasets.hash_search import find_close_hashes
 from translearn_core.datasets.nearest import nearest_pairs, rows_at_once
 from translearn_core.datasets.registration import (
     compare_pairs,
@@ -38,7 +39,6 @@ from translearn_core.datasets.registration import (
 from translearn_core.datasets.turned_copies import MIN_LIKENESS, find_turned_copies
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE, GreyThumbnails
 
-MAX_BITS = 10
 MIN_CORRELATION = 0.96
 MIN_SIMILARITY = 0.94
 """Mean of the correlations of the whole image, of its fine structure and (where known) of features,
@@ -56,32 +56,9 @@ _MOST_TURNED = 5_000
 features cost anyway."""
 _STRICT = (4, 0.99)
 _STRICT_SIMILARITY = 0.97
-_MAX_OF_CLASS = 1 / 3
-_MAX_OF_CLASS_BY_FEATURES = 0.6  # with features, pairs are more reliable
-_IN_SEQUENCE = 0.6
-"""Share of the photos of a group that are linked to the next by name, from which on they are a sequence."""
-_BANDS = 4
-# thousands of blank photos may share a hash, or a band of it: comparisons per photo are bounded
-_MAX_TWINS = 24
-_MAX_MEMBERS = 4
-_MAX_PARTNERS = 200
 _MAX_NEIGHBOURS = 12
 _UNIFORM_DEVIATION = 2.0  # standard deviation in grey levels below which a photo has no pattern
-_DIMENSIONS = 128
 _AT_ONCE = 2**12  # thumbnails that are measured at a time, so that no copy of all is made
-
-
-class Features(Protocol):
-    """Features of photos by row: an array `(n, d)`, or what reads rows as they are asked for."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """`(n, d)`."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Any, /) -> npt.NDArray[np.floating]: ...
 
 
 @dataclass(frozen=True)
@@ -154,7 +131,7 @@ def find_pairs(
     by_hash = np.ones(len(first), np.bool_)
     chains = representatives = np.arange(len(rows))
     if for_groups:
-        chains = _chains(len(rows), first[strict], second[strict])
+        chains = connected(len(rows), first[strict], second[strict])
         same = pd.DataFrame({"chain": chains, "phash": table["phash"].to_numpy()})
         representatives = np.flatnonzero(~same.duplicated().to_numpy())
     if embedding is not None:
@@ -196,84 +173,6 @@ def find_pairs(
     if embedding is None:
         return pairs
     return _add_crops(pairs, _tight_crops(thumbnails, embedding, table, rows))
-
-
-def groups_of(
-    photos: pd.DataFrame,
-    features: Features | None = None,
-    *,
-    pairs: Pairs | None = None,
-) -> Ints:
-    """A group number for each photo; copies of each other and frames of one burst share one.
-
-    Args:
-        photos, features, pairs: as in `find_groups`.
-
-    Returns:
-        (n,) int64, numbered from 0 in order of first appearance.
-    """
-    return find_groups(photos, features, pairs=pairs)[0]
-
-
-def have_copies(photos: pd.DataFrame, others: pd.DataFrame) -> Bools:
-    """Which photos are copies of one of the others, or frames of one burst, by their looks: `(n,)`.
-
-    Args:
-        photos, others: rows of manifests.
-    """
-    k = len(others)
-    if not len(photos) or not k:
-        return np.zeros(len(photos), np.bool_)
-    both = pd.concat([others, photos], ignore_index=True)
-    pairs = find_pairs(both, for_groups=True)
-    strict = _chains(len(both), pairs.first[pairs.strict], pairs.second[pairs.strict])
-    result = np.zeros(len(photos), np.bool_)
-    for labels in (find_groups(both, pairs=pairs)[0], strict):
-        result |= np.isin(labels[k:], labels[:k])
-    # photos of a chain are groups of their own
-    across = (pairs.near | pairs.turned) & (pairs.first < k) & (pairs.second >= k)
-    result[pairs.second[across] - k] = True
-    return result
-
-
-def find_groups(
-    photos: pd.DataFrame,
-    features: Features | None = None,
-    *,
-    pairs: Pairs | None = None,
-) -> tuple[Ints, Ints]:
-    """The group of each photo, and its chain where one takes most of a class.
-
-    Groups are connected components of copies and of bursts whose links are supported
-    (`_supported`): one chance likeness does not join two bursts. A group that takes more than a share
-    of a class is a chain where its photos are linked one after the other by the names of their files, as
-    the frames of a video are; else it is rebuilt from strict pairs. One that still takes so much is a
-    chain of near-copies, too. Groups of a chain are exact copies only.
-
-    Args:
-        photos, features: as in `find_pairs`.
-        pairs: what `find_pairs` says of them, where it is known.
-
-    Returns:
-        Groups `(n,) int64`, numbered from 0 in order of first appearance; chains `(n,) int64`, -1
-        for a photo of none.
-    """
-    n = len(photos)
-    pairs = find_pairs(photos, features, for_groups=True) if pairs is None else pairs
-    max_share = _MAX_OF_CLASS if features is None else _MAX_OF_CLASS_BY_FEATURES
-    all_pairs, pairs = pairs, pairs.where(_supported(n, pairs))
-    groups = _components(n, pairs)
-    chains = np.full(n, -1, np.int64)
-    for bound in ("strict", "exact"):
-        large = _too_large(groups, photos["class_name"].to_numpy(dtype=object), max_share)
-        if not large.any():
-            break
-        chained = large if bound == "exact" else _in_sequence(photos, all_pairs, groups, large)
-        chains = np.where(chained, chains.max() + 1 + groups, chains)
-        kept = np.where(chained[pairs.first], pairs.exact, getattr(pairs, bound))
-        pairs = pairs.where(~large[pairs.first] | kept)
-        groups = _components(n, pairs)
-    return groups, chains
 
 
 def _turned_copies(
@@ -385,7 +284,7 @@ def _hash_pairs(hashes: list[str], thumbnails: GreyThumbnails) -> tuple[Ints, In
         some = thumbnails[start : start + _AT_ONCE]
         small[start : start + _AT_ONCE] = shrink(some)
         total[start : start + _AT_ONCE] = some.sum(axis=(1, 2))
-    a, b = _candidates(codes, total)
+    a, b = find_close_hashes(codes, total)
     first, second = np.minimum(a, b), np.maximum(a, b)
     del a, b
     bits = np.bitwise_count(codes[first] ^ codes[second])
@@ -417,47 +316,6 @@ def _uniform_pairs(thumbnails: GreyThumbnails, first: Ints, second: Ints) -> tup
         mean[some] = values.mean(axis=(1, 2))
     same_brightness = uniform[first] & uniform[second] & (np.abs(mean[first] - mean[second]) < 4)
     return uniform[first] | uniform[second], same_brightness
-
-
-def normalised_embedding(features: Features) -> Floats:
-    """Features centred, projected on their leading directions and L2-normalised.
-
-    After centring, a cosine of 0 is the similarity of two arbitrary photos.
-
-    Returns:
-        `(n, at most 128) float32`.
-    """
-    n, width = features.shape
-    total = np.zeros(width)
-    for start in range(0, n, 4096):  # in batches: a copy of all would double the memory
-        total += features[start : start + 4096].sum(axis=0, dtype=np.float64)
-    mean = (total / max(n, 1)).astype(np.float32)
-    if width > _DIMENSIONS < n:
-        rotation = _leading_directions(features[:: max(1, n // 5000)].astype(np.float32) - mean)
-    else:
-        rotation = np.eye(width, dtype=np.float32)
-    embedding = np.empty((n, rotation.shape[1]), np.float32)
-    for start in range(0, n, 4096):
-        batch = features[start : start + 4096].astype(np.float32) - mean
-        embedding[start : start + 4096] = batch @ rotation
-    embedding /= np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-6)
-    return embedding
-
-
-def _leading_directions(values: Floats) -> Floats:
-    """The 128 directions of most variance, `(d, 128)`, by randomised subspace iteration.
-
-    Halko, Martinsson and Tropp 2011, with one power iteration and a fixed start; a tenth of the
-    time of a full decomposition.
-    """
-    test_matrix = np.random.default_rng(0).standard_normal((values.shape[1], _DIMENSIONS + 32))
-    basis = test_matrix.astype(np.float32)
-    for _power in range(2):
-        basis, _rest = np.linalg.qr(values.T @ (values @ basis))
-    projected = values @ basis  # (n, 160)
-    _sizes, rotation = np.linalg.eigh(projected.T @ projected)
-    directions: Floats = (basis @ rotation[:, -_DIMENSIONS:]).astype(np.float32)
-    return directions
 
 
 def _burst_similarity(embedding: Floats, names: npt.NDArray[np.object_]) -> float:
@@ -499,147 +357,3 @@ def _neighbours(embedding: Floats, threshold: float) -> tuple[Ints, Ints]:
         seconds.append(second + start)
         del cosine, close  # before the next
     return np.concatenate(firsts), np.concatenate(seconds)
-
-
-def _candidates(hashes: npt.NDArray[np.uint64], total: Floats) -> tuple[Ints, Ints]:
-    """Pairs of photos whose hashes differ in few bits; bounded for many equal hashes, of which those with
-    the next `total` `(n,)` of the thumbnail are taken."""
-    order = np.lexsort((total, hashes)).astype(np.int64)
-    distinct, starts, counts = np.unique(hashes[order], return_index=True, return_counts=True)
-    firsts, seconds = [], []
-    for step in range(1, min(_MAX_TWINS, int(counts.max(initial=0)))):  # the same hash
-        same = hashes[order][:-step] == hashes[order][step:]
-        firsts.append(order[:-step][same])
-        seconds.append(order[step:][same])
-    low, high = _close_hashes(distinct)
-    for i in range(_MAX_MEMBERS):
-        for j in range(_MAX_MEMBERS):
-            exists = (counts[low] > i) & (counts[high] > j)
-            firsts.append(order[starts[low[exists]] + i])
-            seconds.append(order[starts[high[exists]] + j])
-    return np.concatenate(firsts), np.concatenate(seconds)
-
-
-def _close_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
-    """Pairs (i < j) of distinct hashes of few differing bits, each once."""
-    n = np.int64(max(1, len(hashes)))
-    keys = [np.empty(0, np.int64)]
-    for band in range(_BANDS):
-        band_values = ((hashes >> np.uint64(16 * band)) & np.uint64(0xFFFF)).astype(np.int64)
-        order = np.argsort(band_values, kind="stable")
-        starts = np.searchsorted(band_values[order], np.arange(2**16 + 1))
-        for mask in (0, *(1 << bit for bit in range(16))):
-            neighbour_values = band_values ^ mask
-            counts = np.minimum(
-                starts[neighbour_values + 1] - starts[neighbour_values], _MAX_PARTNERS
-            )
-            first = np.repeat(np.arange(len(band_values)), counts)
-            ends = np.cumsum(counts)
-            offset = np.arange(len(first)) - np.repeat(ends - counts, counts)
-            second = order[np.repeat(starts[neighbour_values], counts) + offset]
-            differing = np.bitwise_count(hashes[first] ^ hashes[second])
-            close = (first != second) & (differing <= MAX_BITS)
-            low = np.minimum(first[close], second[close])
-            keys.append(np.unique(low * n + np.maximum(first[close], second[close])))
-    pairs = np.unique(np.concatenate(keys))
-    return pairs // n, pairs % n
-
-
-def _chains(n: int, first: Ints, second: Ints) -> Ints:
-    """The connected component of each of `n` photos in the graph of pairs."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(n, n))
-    _count, labels = connected_components(graph, directed=False)
-    numbers: Ints = labels.astype(np.int64)
-    return numbers
-
-
-def _supported(n: int, pairs: Pairs) -> Bools:
-    """Which pairs may join groups of `n` photos.
-
-    Copies do. Where two frames of a burst are less alike, the parts that copies have joined already
-    need more than one such link: two between them, or each one to a third part; or each is what the
-    other is most like. Similar things, of which any two may look alike by chance, form long chains
-    of single links.
-    """
-    from scipy.sparse import csr_array
-
-    sure = pairs.exact | pairs.near | pairs.strict
-    part = _chains(n, pairs.first[sure], pairs.second[sure])
-    one, other = part[pairs.first], part[pairs.second]
-    weak = np.flatnonzero(one != other)
-    low, high = np.minimum(one, other)[weak], np.maximum(one, other)[weak]
-    _keys, edge, counts = np.unique(low * n + high, return_inverse=True, return_counts=True)
-    best = np.full(n, -1.0, np.float32)
-    for ends in (low, high):
-        np.maximum.at(best, ends, pairs.likeness[weak])
-    mutual = np.maximum(best[low], best[high]) <= pairs.likeness[weak]
-    cells = np.concatenate([low, high]), np.concatenate([high, low])
-    near = csr_array((np.ones(2 * len(low), np.bool_), cells), shape=(n, n))
-    common = (near[low].multiply(near[high])).sum(axis=1) > 0
-    supported = np.ones(len(one), np.bool_)
-    supported[weak] = mutual | (counts[edge] >= 2) | common
-    return supported
-
-
-def _components(n: int, pairs: Pairs) -> Ints:
-    return _numbered(_chains(n, pairs.first, pairs.second))
-
-
-def connect(*labels: Ints) -> Ints:
-    """Groups of photos that share a label of any kind, directly or through others.
-
-    Args:
-        labels: of each kind a number for each photo, `(n,)`; -1 for none.
-
-    Returns:
-        (n,) int64, numbered from 0 in order of first appearance.
-    """
-    firsts, seconds = [], []
-    for one in labels:
-        order = np.argsort(one, kind="stable")
-        same = (one[order][1:] == one[order][:-1]) & (one[order][1:] >= 0)
-        firsts.append(order[:-1][same])
-        seconds.append(order[1:][same])
-    n = len(labels[0])
-    return _numbered(_chains(n, np.concatenate(firsts), np.concatenate(seconds)))
-
-
-def _numbered(components: Ints) -> Ints:
-    groups, _values = pd.factorize(components)
-    result: Ints = groups.astype(np.int64)
-    return result
-
-
-def _in_sequence(photos: pd.DataFrame, pairs: Pairs, groups: Ints, large: Bools) -> Bools:
-    """Which photos of `large` groups follow each other by the names of their files, each linked to the next.
-
-    Photos of one kind that look alike by chance are linked anywhere, not in the order of their names.
-    """
-    n = len(photos)
-    linked = set((pairs.first * n + pairs.second).tolist())
-    part = _chains(n, pairs.first[pairs.strict], pairs.second[pairs.strict])
-    rows = np.flatnonzero(large)
-    table = photos.iloc[rows][["class_name", "file"]].assign(row=rows, group=groups[rows])
-    result = np.zeros(n, np.bool_)
-    for _key, members in table.groupby(["group", "class_name"], sort=False):
-        names = [natural_key(str(file)) for file in members["file"]]
-        order = members["row"].to_numpy()[sorted(range(len(names)), key=names.__getitem__)]
-        low, high = np.minimum(order[:-1], order[1:]), np.maximum(order[:-1], order[1:])
-        follows = part[low] == part[high]
-        follows |= np.array([key in linked for key in (low * n + high).tolist()], np.bool_)
-        if len(order) > 2 and follows.mean() >= _IN_SEQUENCE:
-            result[order] = True
-    return result
-
-
-def _too_large(groups: Ints, classes: npt.NDArray[np.object_], max_share: float) -> Bools:
-    """Which photos lie in a group that exceeds its share of a class."""
-    table = pd.DataFrame({"group": groups, "class": classes})
-    together = table.groupby(["group", "class"])["class"].transform("size")
-    class_size = table.groupby("class")["class"].transform("size")
-    too_large = (together >= 3) & (together > class_size * max_share)
-    result: Bools = too_large.groupby(table["group"]).transform("any").to_numpy(bool)
-    return result

@@ -3,7 +3,7 @@
 Owns: the column `group_name` of the manifest and `grouped_by` of dataset.json, the words of
 `--group-by` that mean folders or file names, the folder levels of a data set and the groups that
 they make. Leaves to others: columns of label tables (`label_table.py`), how named groups and
-near-duplicates together keep photos on one side of a split (`duplicate_groups.py`).
+near-duplicates together keep photos on one side of a split (`kept_together.py`).
 
 A folder level is counted from the class folder: `level:1` is the first folder below it
 (`cats/site1/a.jpg`), `level:-1` the one above (`farm1/cats/a.jpg`). Folders of the same name in

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from translearn_core.datasets.dataset import Dataset
-from translearn_core.datasets.duplicate_groups import together
 from translearn_core.datasets.duplicates import bare_hashes
 from translearn_core.datasets.file_names import group_lookalikes, tidy
 from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.import_choices import ImportChoices
+from translearn_core.datasets.kept_together import together
 from translearn_core.datasets.split import (
     chained_classes,
     scarce_groups,

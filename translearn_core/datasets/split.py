@@ -2,7 +2,7 @@
 
 Owns: `assign_splits`, what counts of splits that the source gives (`given_splits`), and what cannot be
 split well: `split_leaks`, `torn_groups`, `scarce_groups`, `chained_classes`. Leaves to others: what stays
-on one side (`duplicate_groups.py`).
+on one side (`kept_together.py`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
 from translearn_core.datasets.dataset import Dataset
-from translearn_core.datasets.duplicate_groups import LEAST_GROUPS, Together, together
 from translearn_core.datasets.duplicates import bare_hashes
+from translearn_core.datasets.kept_together import LEAST_GROUPS, Together, together
 
 ASIDE = "aside"
 """The split of photos that are used for nothing: between two stretches of time on different sides, and
@@ -46,7 +46,7 @@ def assign_splits(
 ) -> pd.Series:
     """Give every photo its split; the same seed and photos give the same splits.
 
-    Copies, bursts and named groups stay together (`duplicate_groups.together`). A class that is one
+    Copies, bursts and named groups stay together (`kept_together.together`). A class that is one
     chain of near-copies is divided in time: its last part is the test, the one before validation, and
     between two parts on different sides some photos are put aside.
     Only a class of one unnamed group of copies is torn apart. Every class keeps a group to learn

@@ -15,7 +15,8 @@ import pandas as pd
 from translearn_core.arrays import Array, Ints
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.aspect_ratios import FitChoice
-from translearn_core.datasets.duplicates import Features, Pairs
+from translearn_core.datasets.duplicates import Pairs
+from translearn_core.datasets.embedding import Features
 from translearn_core.evaluation.cross_validation import CrossValidation, CurvePoint
 from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.evaluation.mirrors import Lookalike

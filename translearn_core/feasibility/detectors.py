@@ -30,7 +30,8 @@ from translearn_core.datasets.checks import (
     ODD_SHAPE,
     OUTLIER_SPREADS,
 )
-from translearn_core.datasets.duplicates import Features, Pairs, find_pairs, normalised_embedding
+from translearn_core.datasets.duplicates import Pairs, find_pairs
+from translearn_core.datasets.embedding import Features, normalised_embedding
 from translearn_core.datasets.manifest_checks import (
     LEAST_LEAK,
     Finding,

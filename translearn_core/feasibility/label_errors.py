@@ -26,7 +26,7 @@ from typing import Literal
 import numpy as np
 
 from translearn_core.arrays import Array, Bools, Ints
-from translearn_core.datasets.duplicates import Features, normalised_embedding
+from translearn_core.datasets.embedding import Features, normalised_embedding
 
 LEAST_GIVEN = 0.05
 """A label with a lower probability is a candidate in any case."""

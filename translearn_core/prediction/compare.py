@@ -20,7 +20,8 @@ from typing import Any
 import pandas as pd
 
 from translearn_core import datasets
-from translearn_core.datasets.duplicates import bare_files, groups_of, without_positions
+from translearn_core.datasets.copy_groups import groups_of
+from translearn_core.datasets.duplicates import bare_files, without_positions
 from translearn_core.errors import RunError, SourceError, StopRequestedError
 from translearn_core.evaluation.significance import (
     PairedTest,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from translearn_core.datasets.duplicates import have_copies
+from translearn_core.datasets.copy_groups import have_copies
 from translearn_core.errors import RunError, SourceError
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run

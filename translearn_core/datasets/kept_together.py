@@ -2,7 +2,7 @@
 
 Owns: `Together`, and `<dataset>/groups.parquet`, a row per photo: `path`, `group` (near-duplicates),
 `part` and `edge` (`chains.cut_chains`), `turned`, the `fingerprint` of the set that it was computed for, and the `method`. Leaves to
-others: what a near-duplicate is (`duplicates.py`), named groups (`grouping.py`), splitting
+others: what a near-duplicate is (`duplicates.py`, `copy_groups.py`), named groups (`grouping.py`), splitting
 (`split.py`).
 
 The first feature extraction (of a run or a check) assigns near-duplicates; later ones reuse them, so
@@ -18,16 +18,12 @@ import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
 from translearn_core.atomic import disk_errors, parse_parquet
+from translearn_core.datasets.components import connect
 from translearn_core.datasets.copy_chains import cut_chains
+from translearn_core.datasets.copy_groups import find_groups
 from translearn_core.datasets.dataset import Dataset, write_table
-from translearn_core.datasets.duplicates import (
-    Features,
-    Pairs,
-    bare_hashes,
-    connect,
-    find_groups,
-    find_pairs,
-)
+from translearn_core.datasets.duplicates import Pairs, bare_hashes, find_pairs
+from translearn_core.datasets.embedding import Features
 from translearn_core.datasets.recordings import in_single_recordings
 
 METHOD = 2
