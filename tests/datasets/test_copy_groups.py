@@ -18,7 +18,7 @@ def _links(*ends: tuple[int, int, float]) -> Pairs:
 
 def _group(pairs: Pairs, n: int) -> list[int]:
     files = [f"{number * 37 % 100}.jpg" for number in range(100)]
-    table = pd.DataFrame({"class_name": ["a"] * 100, "file": files})
+    table = pd.DataFrame({"class_name": "a", "file": files, "look": ""})
     return list(groups_of(table, np.zeros((100, 1)), pairs=pairs)[:n])
 
 
@@ -39,7 +39,9 @@ def test_photos_that_are_linked_in_the_order_of_their_names_are_a_chain(named: s
     n = 30
     frames = _links(*((i, i + step, 0.92) for step in (1, 2) for i in range(n - step)))
     order = np.arange(n) if named == "in order" else np.random.default_rng(0).permutation(n)
-    table = pd.DataFrame({"class_name": "a", "file": [f"a/clip {number}.jpg" for number in order]})
+    table = pd.DataFrame(
+        {"class_name": "a", "file": [f"a/clip {number}.jpg" for number in order], "look": ""}
+    )
     groups, chains = find_groups(table, np.zeros((n, 1)), pairs=frames)
     assert len(set(groups)) == n, "so much of a class cannot stay together"
     assert set(chains) == ({0} if named == "in order" else {-1})

@@ -16,6 +16,7 @@ from translearn_core.datasets.components import connected
 from translearn_core.datasets.duplicates import Pairs, find_pairs
 from translearn_core.datasets.embedding import Features
 from translearn_core.datasets.file_names import natural_key
+from translearn_core.datasets.fixed_camera import find_fixed_camera
 
 _MAX_OF_CLASS = 1 / 3
 _MAX_OF_CLASS_BY_FEATURES = 0.6  # with features, pairs are more reliable
@@ -73,7 +74,8 @@ def find_groups(
     (`_supported`): one chance likeness does not join two bursts. A group that takes more than a share
     of a class is a chain where its photos are linked one after the other by the names of their files, as
     the frames of a video are; else it is rebuilt from strict pairs. One that still takes so much is a
-    chain of near-copies, too. Groups of a chain are exact copies only.
+    chain of near-copies, too, and so are the photos of a class that a fixed camera took one after the other
+    (`fixed_camera.py`). Groups of a chain are exact copies only.
 
     Args:
         photos, features: as in `find_pairs`.
@@ -97,6 +99,12 @@ def find_groups(
         chains = np.where(chained, chains.max() + 1 + groups, chains)
         kept = np.where(chained[pairs.first], pairs.exact, getattr(pairs, bound))
         pairs = pairs.where(~large[pairs.first] | kept)
+        groups = connected(n, pairs.first, pairs.second)
+    fixed = find_fixed_camera(photos, groups) & (chains < 0)
+    if fixed.any():
+        classes, _names = pd.factorize(photos["class_name"])
+        chains = np.where(fixed, chains.max() + 1 + classes, chains)
+        pairs = pairs.where(pairs.exact | ~(fixed[pairs.first] | fixed[pairs.second]))
         groups = connected(n, pairs.first, pairs.second)
     return groups, chains
 

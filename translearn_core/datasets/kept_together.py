@@ -26,9 +26,9 @@ from translearn_core.datasets.duplicates import Pairs, bare_hashes, find_pairs
 from translearn_core.datasets.embedding import Features
 from translearn_core.datasets.recordings import in_single_recordings
 
-METHOD = 2
+METHOD = 3
 """Of finding near-duplicates. What an earlier one stored is found anew when there are features: 1 knew no
-mirrored and turned copies."""
+mirrored and turned copies, 2 no fixed cameras."""
 LEAST_GROUPS = 3
 """Groups of a class that training, validation and test take."""
 
@@ -134,7 +134,7 @@ def _find(dataset: Dataset, features: Features | None, pairs: Pairs | None) -> _
     turned = np.zeros(len(photos), np.bool_)
     by_looks = pairs.where(pairs.turned & ~pairs.strict)
     turned[by_looks.first] = turned[by_looks.second] = True
-    return _Stored(copies, part, edge, turned)
+    return _Stored(copies, part, edge, turned & (part < 0))  # a thing turns in a video, too
 
 
 def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> tuple[Ints, Ints, Bools]:
