@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.drawing import Size, bring_in
 from translearn_core import datasets
-from translearn_core.datasets import Dataset
-from translearn_core.datasets.aspect_ratios import choose_fit, find_given_away, ratios, read_sizes
+from translearn_core.datasets.aspect_ratios import choose_fit, find_given_away, ratios
 
 pytestmark = pytest.mark.awkward
-
-Size = tuple[int, int]
 
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
-
-
-def bring_in(folder: Path, sizes: Mapping[str, Sequence[Size]], *, check: bool = True) -> Dataset:
-    """Photos of one colour each, of these sizes, as a data set that leaves them where they are."""
-    for number, (name, own) in enumerate(sizes.items()):
-        (folder / name).mkdir(parents=True)
-        for index, size in enumerate(own):
-            image = Image.new("RGB", size, (40 * number % 256, 3 * index, 90))
-            image.save(folder / name / f"{index:02}.png")
-    return datasets.import_source(folder, in_place=True, check=check)
 
 
 def frames(width: int, height: int, n: int = 8, jitter: float = 0.0) -> list[Size]:
@@ -122,17 +109,6 @@ def test_photos_that_were_not_decoded_yet_are_told_by_their_headers(tmp_path: Pa
     assert len(shapes) == 15
     assert sorted(set(shapes)) == [1.0, 2.0]
     assert choose_fit("auto", dataset).fit == "crop"
-
-
-@pytest.mark.parametrize("waited_s", [0.0, 60.0], ids=["several at a time", "in turn"])
-def test_sizes_are_read_in_the_order_of_the_photos(waited_s: float, tmp_path: Path) -> None:
-    sizes = [(20 + index % 7, 30 + index % 11) for index in range(80)]
-    paths = [tmp_path / f"{index}.png" for index in range(80)]
-    for path, size in zip(paths, sizes, strict=True):
-        Image.new("RGB", size).save(path)
-    paths[70].write_bytes(b"damaged")
-    found = list(read_sizes(paths, waited_s=waited_s))
-    assert found == [*sizes[:70], None, *sizes[71:]]
 
 
 def test_given_test_photos_of_another_shape_are_told(tmp_path: Path) -> None:

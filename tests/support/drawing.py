@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from translearn_core import datasets
+from translearn_core.datasets import Dataset
+
+Size = tuple[int, int]
 
 POSITION = Image.Exif()
 POSITION[0x8825] = {1: "N", 2: (48.0, 51.0, 51.7731), 3: "E", 4: (2.0, 17.0, 51.7731)}
@@ -68,3 +74,13 @@ def two_classes(n: int = 2) -> dict[str, bytes]:
         for place, name in enumerate(("cats", "dogs"))
         for number in range(n)
     }
+
+
+def bring_in(folder: Path, sizes: Mapping[str, Sequence[Size]], *, check: bool = True) -> Dataset:
+    """Photos of one colour each, of these sizes by class, as a data set that leaves them where they are."""
+    for number, (name, own) in enumerate(sizes.items()):
+        (folder / name).mkdir(parents=True)
+        for index, size in enumerate(own):
+            image = Image.new("RGB", size, (40 * number % 256, 3 * index % 256, 90))
+            image.save(folder / name / f"{index:02}.png")
+    return datasets.import_source(folder, in_place=True, check=check)

@@ -2,7 +2,7 @@
 
 Owns: `ratios`, which classes the shape alone gives away (`find_given_away`), which fit `auto` stands
 for (`choose_fit`), and the sentences about it.
-Leaves to others: how a photo is fitted (`imaging/square.py`), other give-aways
+Leaves to others: how a photo is fitted (`imaging/square.py`), sizes (`picture_sizes.py`), other give-aways
 (`feasibility/shortcuts.py`).
 
 The bounds and the choice were measured: docs/experiments/fit.md.
@@ -10,30 +10,21 @@ The bounds and the choice were measured: docs/experiments/fit.md.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from translearn_core.arrays import Array, Ints
-from translearn_core.config import load_configuration
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.manifest_checks import Finding, list_names
+from translearn_core.datasets.picture_sizes import FEWEST, sides
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext, number
-from translearn_core.imaging.decode import read_size
-from translearn_core.imaging.processors import processor_count
 from translearn_core.imaging.square import Fit, is_other_shape
 
-MOST_READ = 1500
-"""Photos whose size is read from their headers, at most, where they were not decoded yet."""
-FEWEST = 5
-"""A class with fewer photos is not judged."""
 GIVEN_AWAY = 0.95
 """Mean of the share of a class's photos within a range of ratios, and of other photos outside."""
 ONE_SHAPE = 1.15
@@ -43,8 +34,6 @@ LEAST_SHARE = 0.1
 """Share of the photos whose class must be given away, for the fit of all to follow from it."""
 MANY_OTHERS = 0.2
 """Share of given test photos of another shape from which that is said."""
-_AT_A_TIME = 50  # photos by which it is judged how fast files come
-_WAITED_S = 0.001  # for a file, from which several are read at a time
 _STEP = 0.01  # of the logarithm of a ratio: nearer ones count as the same
 
 
@@ -65,58 +54,10 @@ class FitChoice:
 def ratios(dataset: Dataset) -> pd.Series[float]:
     """Width over height of the photos, by manifest path.
 
-    Of photos that were not decoded yet, the headers of at most `MOST_READ` are read; the others,
-    and photos whose size cannot be told, are not among the result.
+    Photos whose size is not known (`picture_sizes.sides`) are not among the result.
     """
-    photos = dataset.photos
-    key = (str(dataset.folder), dataset.fingerprint, int(photos["checked"].sum()))
-    if key not in _known:
-        while len(_known) >= 8:
-            _known.pop(next(iter(_known)))
-        _known[key] = _measure(dataset)
-    return _known[key]
-
-
-_known: dict[tuple[str, str, int], pd.Series[float]] = {}
-
-
-def _measure(dataset: Dataset) -> pd.Series[float]:
-    photos = dataset.photos
-    sides = photos[["width", "height"]].to_numpy(dtype=float, copy=True)
-    unknown = np.flatnonzero(~photos["checked"].to_numpy(dtype=bool))
-    chosen = unknown
-    if len(unknown) > MOST_READ:
-        chosen = unknown[np.linspace(0, len(unknown) - 1, MOST_READ).round().astype(int)]
-    sides[unknown] = 0.0
-    paths = [dataset.photo_path(str(path)) for path in photos["path"].iloc[chosen]]
-    for row, size in zip(chosen, read_sizes(paths), strict=True):
-        sides[row] = size or (0, 0)
-    known = np.flatnonzero((sides > 0).all(axis=1))
-    names = [str(path) for path in photos["path"].iloc[known]]
-    return pd.Series(sides[known, 0] / sides[known, 1], index=names)
-
-
-def read_sizes(
-    paths: Sequence[Path], *, waited_s: float = _WAITED_S
-) -> Iterator[tuple[int, int] | None]:
-    """What `read_size` says of each photo, in their order.
-
-    One is read after the other while files come at once, as threads would only wait for each other; the
-    others by threads from where files are waited for.
-
-    Args:
-        waited_s: seconds for a file, on the mean of some, from which that is so.
-    """
-    limits = load_configuration().limits
-    done, comes_at_once = 0, True
-    while done < len(paths) and comes_at_once:
-        some = paths[done : done + _AT_A_TIME]
-        began = time.monotonic()
-        yield from [read_size(path, limits) for path in some]
-        comes_at_once = time.monotonic() - began < len(some) * waited_s
-        done += len(some)
-    with ThreadPoolExecutor(2 * processor_count(), thread_name_prefix="size") as pool:
-        yield from pool.map(lambda path: read_size(path, limits), paths[done:])
+    known = sides(dataset)
+    return known["width"] / known["height"]
 
 
 def find_given_away(dataset: Dataset) -> list[str]:

@@ -68,6 +68,14 @@ from translearn_core.datasets.manifest_checks import (
     tell_too_small,
     tell_torn_groups,
 )
+from translearn_core.datasets.picture_sizes import (
+    APART,
+    ONE_SIZE,
+    SMALL,
+    TOLD,
+    find_size,
+    tell_size,
+)
 from translearn_core.i18n import N_, _
 
 BLURRED_DETAIL = 0.1
@@ -142,22 +150,23 @@ def _find_by_checks(dataset: Dataset) -> list[str]:
 
 
 def split_notes(dataset: Dataset) -> list[str]:
-    """What has to be said of how the photos are split: classes that are one chain of near-copies,
-    classes with too few groups, groups that the source tears apart, copies in two of its splits."""
+    """What has to be said beside an accuracy: classes that are one chain of near-copies, classes with too few
+    groups, groups that the source tears apart, copies in two of its splits, classes that the size of their
+    photos gives away."""
     return list(dataset.known("split_notes", lambda: _note_splits(dataset)))
 
 
 def _note_splits(dataset: Dataset) -> list[str]:
     result = []
     for check in CHECKS:
-        if check.name in _ABOUT_SPLITS and check.find is not None and check.tell is not None:
+        if check.name in _BESIDE_ACCURACY and check.find is not None and check.tell is not None:
             found = list(check.find(dataset))
             if found:
                 result.append(f"{check.tell(found, dataset)} {_(check.sentence)}")
     return result
 
 
-_ABOUT_SPLITS = ("augmented", "one_chain", "few_groups", "torn_group", "leak")
+_BESIDE_ACCURACY = ("augmented", "one_chain", "few_groups", "torn_group", "leak", "one_size")
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -299,6 +308,22 @@ CHECKS: tuple[Check, ...] = (
         needs="manifest",
         find=find_shape,
         tell=tell_shape,
+    ),
+    Check(
+        name="one_size",
+        title=N_("The size gives the class away"),
+        threshold=1.0,
+        rule=f"by the root of the area, nine tenths of the class lie within a factor of {ONE_SIZE:g}; of other "
+        f"photos a share that is at least {TOLD:g} smaller than that of the class lies there, with a margin of a factor of "
+        f"{APART:g}; the median of the class or that of the others is below {SMALL} pixels",
+        sentence=N_(
+            "All photos are brought to one size, and the model may learn how blurred they are then instead "
+            "of what they show: on photos of other sizes it may be right less often."
+        ),
+        advice=N_("Take photos of all classes in the same sizes."),
+        needs="manifest",
+        find=find_size,
+        tell=tell_size,
     ),
     Check(
         name="odd_size",

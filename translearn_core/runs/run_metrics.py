@@ -425,8 +425,9 @@ class RunMetrics(HeadMetrics):
     )
     split_notes: list[str] = Field(
         default=[],
-        description="what has to be known of the split: classes that are one scene, classes with too "
-        "few groups, groups that the source tears apart, copies in two of its splits",
+        description="what has to be known beside the accuracy: classes that are one scene, classes with too "
+        "few groups, groups that the source tears apart, copies in two of its splits, classes that the size "
+        "of their photos gives away",
     )
     slices: list[SliceMetrics] = Field(
         default=[],
