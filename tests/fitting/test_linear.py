@@ -113,6 +113,7 @@ def test_both_halves_together_are_their_mean(plan: Plan) -> None:
         kernel=rng.normal(size=(8, 3)).astype(np.float32),
         bias=rng.normal(size=3).astype(np.float32),
         held_out=np.empty((0, 3)),
+        spread_power=0.5,
         penalty=0.1,
         temperature=1.0,
     )
@@ -125,7 +126,7 @@ def test_both_halves_together_are_their_mean(plan: Plan) -> None:
     out_kernel, out_bias = hidden.get_layer(OUTPUT).get_weights()
     of_hidden = np.maximum(features @ kernel + bias, 0) @ out_kernel + out_bias
     of_linear = features @ half.kernel + half.bias
-    np.testing.assert_allclose(joined, of_hidden / 3 + of_linear / 2, atol=1e-5)  # 1.5 is usual
+    np.testing.assert_allclose(joined, (of_hidden / 1.5 + 2 * of_linear) / 3, atol=1e-5)
 
 
 def test_what_is_said_of_validation_photos_was_not_learned(

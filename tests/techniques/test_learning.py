@@ -19,7 +19,7 @@ from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.fit_spec import Fitted
 from translearn_core.fitting.head import answer_validation
-from translearn_core.fitting.linear import learn_linear
+from translearn_core.fitting.linear import SHARE, learn_linear
 from translearn_core.fitting.plan import Plan, make_plan
 from translearn_core.monitor import SILENT, Monitor
 from translearn_core.run_settings import make_settings
@@ -215,6 +215,8 @@ def test_the_head_before_the_validation_photos_is_calibrated_by_its_own_answers(
         fit_temperature(as_logits(said.probs), said.labels) for said in (kept, hidden.validation)
     )
     assert abs(last / temperature - 1) > 0.1
-    expected = hidden.unseeing.get_layer("probabilities").get_weights()[0] * 0.5 / temperature
+    expected = (
+        hidden.unseeing.get_layer("probabilities").get_weights()[0] * (1 - SHARE) / temperature
+    )
     found = learn(plan).unseeing.get_layer("probabilities").get_weights()[0][:16]
     np.testing.assert_allclose(found, expected, rtol=1e-4)

@@ -169,7 +169,12 @@ def _values_of(facts: Facts, in_notebook: bool) -> dict[str, Any]:
         "questions": {task.name: task.classes for task in facts.further},
         "has_halves": bool(facts.metrics.linear_half or halves),
         "halves": {
-            name: (half.penalty, (half.temperature, half.hidden_temperature))
+            name: (
+                half.share,
+                half.spread_power,
+                half.penalty,
+                (half.temperature, half.hidden_temperature),
+            )
             for name, half in halves.items()
         },
         "damping": {name: figures.temperature for name, figures in calibrated.items()},

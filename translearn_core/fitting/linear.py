@@ -6,8 +6,8 @@ Leaves to others: the solver (`evaluation/linear_probe.py`), the hidden half (`f
 either is learned (`techniques/learning.py`).
 
 Features are scaled by the root of their deviations: between raw ones, where a few large features
-drown the others, and standardised ones, where the noise of the small ones counts as much as they do.
-Figures: docs/experiments/head.md.
+drown the others, and standardised ones, where the noise of the small ones counts as much as they do. Where
+classes are many, raw ones are tried as well. Figures: docs/experiments/head.md.
 """
 
 from __future__ import annotations
@@ -33,10 +33,9 @@ from translearn_core.fitting.head import settings_of_kept_head, subset_of
 from translearn_core.fitting.plan import Plan
 from translearn_core.monitor import Monitor
 
-PENALTIES = (0.3, 0.1, 0.03, 0.01)
-"""Tried in this order until the held-out loss rises."""
-LARGER_PENALTY = 1.0
-"""Tried where the first of them is the best."""
+PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003)
+"""Tried in this order, but for the last, until the held-out loss rises. The one after the best is taken: a head
+that learns from all photos, and not by itself, is the better for it."""
 USUAL_PENALTY = 0.1
 """Where no photos can be held out."""
 FOLDS = 3
@@ -46,7 +45,11 @@ MOST_SAMPLES = 12_000
 """It learns from so many photos and views at most: with more a hidden layer learns better."""
 TRIAL_STEPS, FINAL_STEPS = 30, 60
 SPREAD_POWER = 0.5
-SHARE = 0.5
+"""Features are divided by their deviations to this power."""
+MANY_CLASSES = 15
+"""From so many on features as they are (a power of 0) are tried, too; with fewer classes, held-out photos
+do not tell which is better."""
+SHARE = 2 / 3
 """Of the linear half in the logits, after both halves were calibrated."""
 USUAL_TEMPERATURE = 1.5
 """Of a hidden layer, where there are too few validation photos to measure it."""
@@ -58,12 +61,13 @@ class LinearHalf:
 
     `kernel` `(d, classes)`, `bias` `(classes,)`, float32. `held_out` `(validation photos, classes)`
     are calibrated logits of the validation photos by heads that did not learn from them.
-    `penalty` and `temperature` are how it came about.
+    `spread_power`, `penalty` and `temperature` are how it came about.
     """
 
     kernel: Array
     bias: Array
     held_out: Array
+    spread_power: float
     penalty: float
     temperature: float
 
@@ -79,32 +83,65 @@ class JoinedHead:
 
 @dataclass(frozen=True, kw_only=True)
 class _Samples:
-    """What is learned: `rows` of the data `(n,)`, `targets` `(n, classes)`, `weights` `(n,)`."""
+    """What is learned: `features` `(n, d)` of `rows` of the data `(n,)`, `targets` `(n, classes)`,
+    `weights` `(n,)`."""
 
-    space: PCASpace
+    features: Array
     rows: Ints
     targets: Array
     weights: Array
 
-    def solve(self, held_out: list[Ints], penalty: float, steps: int, monitor: Monitor) -> Array:
+    def scaled(self, spread_power: float, monitor: Monitor) -> _Problem:
+        """Ready to be solved."""
+        space = PCASpace.fit(self.features, power=spread_power, stop=lambda: monitor.stop_requested)
+        return _Problem(space=space, samples=self, spread_power=spread_power, monitor=monitor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Problem:
+    """Heads of samples in one space."""
+
+    space: PCASpace
+    samples: _Samples
+    spread_power: float
+    monitor: Monitor
+
+    def solve(self, held_out: list[Ints], penalty: float, steps: int) -> Array:
         """A head for each part of the rows that is not to be learned from."""
-        learned = np.stack([~np.isin(self.rows, part) for part in held_out])
+        samples = self.samples
+        learned = np.stack([~np.isin(samples.rows, part) for part in held_out])
         return fit_heads(
             self.space,
-            np.zeros(len(self.rows), np.int64),
-            (learned * self.weights).astype(np.float32),
-            self.targets.shape[1],
+            np.zeros(len(samples.rows), np.int64),
+            (learned * samples.weights).astype(np.float32),
+            samples.targets.shape[1],
             penalty=penalty,
             steps=steps,
-            targets=self.targets,
-            stop=lambda: monitor.stop_requested,
+            targets=samples.targets,
+            stop=lambda: self.monitor.stop_requested,
         )
 
-    def solve_all(self, penalty: float, temperature: float, monitor: Monitor) -> Array:
+    def solve_all(self, penalty: float, temperature: float) -> Array:
         """A head that learned from all rows, its logits in units of a temperature."""
-        weights = self.solve([np.empty(0, np.int64)], penalty, FINAL_STEPS, monitor)[0]
+        weights = self.solve([np.empty(0, np.int64)], penalty, FINAL_STEPS)[0]
         scaled: Array = weights / np.float32(temperature)
         return scaled
+
+
+@dataclass(frozen=True, kw_only=True)
+class _HeldOut:
+    """Photos that heads are judged by which have not learned from them: rows of the data in `parts`, their
+    features, and all their labels."""
+
+    parts: list[Ints]
+    features: list[Array]
+    labels: Ints
+
+    def logits(self, problem: _Problem, penalty: float) -> Array:
+        """What heads that have not learned from them say of the parts, one below the other."""
+        heads = problem.solve(self.parts, penalty, TRIAL_STEPS)
+        points = map(problem.space.transform, self.features)
+        return np.concatenate([some @ head for some, head in zip(points, heads, strict=True)])
 
 
 def learn_linear(
@@ -119,23 +156,28 @@ def learn_linear(
 
     Args:
         with_validation: learn from the validation photos as well.
-        like: one whose penalty, temperature and held-out logits are taken over.
+        like: one whose scale, penalty, temperature and held-out logits are taken over.
 
     Raises:
         StopRequestedError: the monitor said so.
     """
     val = data.rows("val")
-    samples = _gather(plan, data.joined() if with_validation else data, monitor)
+    samples = _gather(plan, data.joined() if with_validation else data)
     if like is not None:
-        weights = samples.solve_all(like.penalty, like.temperature, monitor)
-        kernel, bias = _for_raw_features(samples.space, weights)
+        problem = samples.scaled(like.spread_power, monitor)
+        weights = problem.solve_all(like.penalty, like.temperature)
+        kernel, bias = _for_raw_features(problem.space, weights)
         return replace(like, kernel=kernel, bias=bias)
     parts = _held_out_parts(plan, data, samples, val)
     judged = np.concatenate([np.empty(0, np.int64), *parts])
-    seen = [samples.space.transform(data.pooled.take(part)) for part in parts]
-    logits, penalty = _choose_penalty(samples, parts, seen, data.labels[judged], monitor)
-    temperature = fit_temperature(logits, data.labels[judged])
-    weights, space = samples.solve_all(penalty, temperature, monitor), samples.space
+    held_out = _HeldOut(
+        parts=parts,
+        features=[data.pooled.take(part) for part in parts],
+        labels=data.labels[judged],
+    )
+    problem, penalty, logits = _choose(samples, held_out, monitor)
+    temperature = fit_temperature(logits, held_out.labels)
+    weights, space = problem.solve_all(penalty, temperature), problem.space
     rest = np.setdiff1d(val, judged)  # not learned from: in no fold, or not among so many samples
     by_row = np.zeros((len(data.labels), logits.shape[1]))
     by_row[judged] = logits / temperature
@@ -145,6 +187,7 @@ def learn_linear(
         kernel=kernel,
         bias=bias,
         held_out=by_row[val],
+        spread_power=problem.spread_power,
         penalty=penalty,
         temperature=temperature,
     )
@@ -157,7 +200,7 @@ def _for_raw_features(space: PCASpace, weights: Array) -> tuple[Array, Array]:
     return kernel.astype(np.float32), bias.astype(np.float32)
 
 
-def _gather(plan: Plan, data: TrainingData, monitor: Monitor) -> _Samples:
+def _gather(plan: Plan, data: TrainingData) -> _Samples:
     """Training photos and their views, as many as may be."""
     part = subset_of(plan, data, "train", data.pooled, data.views_pooled)
     views = part.views if len(part) * (1 + len(part.views)) <= MOST_SAMPLES else ()
@@ -171,11 +214,7 @@ def _gather(plan: Plan, data: TrainingData, monitor: Monitor) -> _Samples:
     answers = [part.answers(classes, view)[chosen] for view in range(1 + len(views))]
     smoothing = np.float32(plan.settings.label_smoothing)
     return _Samples(
-        space=PCASpace.fit(
-            np.asarray(features, np.float32),
-            power=SPREAD_POWER,
-            stop=lambda: monitor.stop_requested,
-        ),
+        features=np.asarray(features, np.float32),
         rows=np.tile(rows, len(answers)),
         targets=np.concatenate(answers) * (1 - smoothing) + smoothing / np.float32(classes),
         weights=np.tile(part.weights[chosen], len(answers)),
@@ -197,34 +236,51 @@ def _held_out_parts(plan: Plan, data: TrainingData, samples: _Samples, val: Ints
     return [part for part in parts if 0 < len(part) < len(rows)]
 
 
-def _choose_penalty(
-    samples: _Samples, parts: list[Ints], seen: list[Array], labels: Ints, monitor: Monitor
-) -> tuple[Array, float]:
-    """The logits of the parts, one below the other, by the penalty with the least loss; and it."""
-    if not parts:  # all photos are of one group
-        return np.empty((0, samples.targets.shape[1])), USUAL_PENALTY
-    losses: dict[float, float] = {}
-    answers: dict[float, Array] = {}
-    least = np.inf
-    trials = list(PENALTIES)
-    while trials:
-        penalty = trials.pop(0)
-        heads = samples.solve(parts, penalty, TRIAL_STEPS, monitor)
-        answers[penalty] = np.concatenate(
-            [points @ head for points, head in zip(seen, heads, strict=True)]
-        )
-        losses[penalty] = calibrated_loss(answers[penalty], labels)
-        if losses[penalty] > least:
-            trials = [LARGER_PENALTY] if len(losses) == 2 else []
-        least = min(least, losses[penalty])
-    best = min(losses, key=losses.__getitem__)
-    return answers[best], best
+def _choose(
+    samples: _Samples, held_out: _HeldOut, monitor: Monitor
+) -> tuple[_Problem, float, Array]:
+    """The scale with the least held-out loss, the penalty, and the logits of the held-out photos by both."""
+    problem = samples.scaled(SPREAD_POWER, monitor)
+    if not held_out.parts:  # all photos are of one group
+        return problem, USUAL_PENALTY, np.empty((0, samples.targets.shape[1]))
+    best = _Trials(problem, held_out, first=0)
+    if samples.targets.shape[1] >= MANY_CLASSES:
+        raw = _Trials(samples.scaled(0.0, monitor), held_out, first=best.best)
+        best = min(best, raw, key=lambda trials: trials.losses[trials.best])
+    chosen = best.best + 1
+    return best.problem, PENALTIES[chosen], best.logits(chosen)
+
+
+class _Trials:
+    """Penalties that were tried, from the `first` on until the held-out loss rose, by their places.
+
+    Attributes:
+        losses: of each.
+        best: the one with the least.
+    """
+
+    def __init__(self, problem: _Problem, held_out: _HeldOut, *, first: int) -> None:
+        self.problem, self._held_out = problem, held_out
+        self._logits: dict[int, Array] = {}
+        self.losses: dict[int, float] = {}
+        self.best = first
+        for place in range(first, len(PENALTIES) - 1):
+            self.losses[place] = calibrated_loss(self.logits(place), held_out.labels)
+            if self.losses[place] > self.losses[self.best]:
+                break
+            self.best = place
+
+    def logits(self, place: int) -> Array:
+        """Of the held-out photos."""
+        if place not in self._logits:
+            self._logits[place] = self._held_out.logits(self.problem, PENALTIES[place])
+        return self._logits[place]
 
 
 def join(plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredictions) -> JoinedHead:
     """A head with one hidden layer and the linear half beside it -> one head with one hidden layer.
 
-    The mean of two heads is a head: each logit of the linear half passes the hidden layer as two
+    The weighted mean of two heads is a head: each logit of the linear half passes the hidden layer as two
     units, one for its positive and one for its negative part.
 
     Args:
@@ -257,6 +313,8 @@ def join(plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredicti
         head=both,
         validation=ValidationPredictions(probs=probabilities, labels=validation.labels),
         figures={
+            "share": SHARE,
+            "spread_power": half.spread_power,
             "penalty": half.penalty,
             "temperature": round(half.temperature, 4),
             "hidden_temperature": round(temperature, 4),

@@ -88,13 +88,19 @@ class CalibrationMetrics(_Figures):
 class LinearHalfMetrics(_Figures):
     """The linear half of a head, where the setting `head` is `auto`."""
 
+    share: float = Field(
+        default=0.5, description="its share in the logits; the rest is that of the hidden half"
+    )
+    spread_power: float = Field(
+        default=0.5, description="power of the deviations by which features were divided"
+    )
     penalty: float = Field(default=0.0, description="its L2 penalty, chosen on held-out photos")
     temperature: float = Field(
         default=1.0, description="temperature by which its logits are divided"
     )
     hidden_temperature: float = Field(
         default=1.0,
-        description="the same for the hidden half; the head is the mean of both, and "
+        description="the same for the hidden half; the head is the weighted mean of both, and "
         "`calibration.temperature` applies to that",
     )
 
