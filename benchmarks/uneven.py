@@ -23,6 +23,7 @@ import numpy as np
 
 from benchmarks.techniques import BACKBONE, PHOTOS, SHARED, UNEVEN_PAIRS, choose_shares
 
+SOLVED_PENALTIES = (0.3, 0.1, 0.03)
 HIDDEN_UNITS, EPOCHS, BATCH, RATE, DROPOUT = 64, 40, 128, 0.002, 0.5
 SHARE_HELD_OUT = 0.1
 FEWEST_TO_CALIBRATE = 10
@@ -98,7 +99,6 @@ def judge(
         average_answers,
         draw_bags,
         neighbourhoods,
-        soften,
     )
     from translearn_core.techniques.balanced_alignment import BalancedAlignment
     from translearn_core.techniques.when_to_adapt import judge_alignment, tell_apart
@@ -119,7 +119,7 @@ def judge(
         target_groups=np.arange(len(truth)),
         seed=seed,
     )
-    plain, near = np.mean([soften(said) for said in each], axis=0), neighbourhoods(there[0])
+    plain, near = np.mean(each, axis=0), neighbourhoods(there[0])
     verdict = judge_alignment(alignment, near[USUAL], plain, told_apart=apart, seed=seed)
     before = float((each[0].argmax(axis=1) == truth).mean())
     if not verdict.helps:
@@ -137,7 +137,7 @@ def answer_as_runs_do(
     """What both halves of a head say of each view `(m, classes)`; penalty and temperature of the
     linear one. The hidden one is calibrated by a tenth that another one has not learned from."""
     from translearn_core.evaluation.calibration import fit_temperature, softmax
-    from translearn_core.fitting.linear import SHARE, USUAL_TEMPERATURE
+    from translearn_core.fitting.linear import USUAL_TEMPERATURE
 
     solved, penalty, temperature = solve(seen, labels, classes, seed)
     rng, held_out = np.random.default_rng([seed, 5]), np.zeros(len(labels), bool)
@@ -149,9 +149,7 @@ def answer_as_runs_do(
     warmth = USUAL_TEMPERATURE
     if held_out.sum() >= FEWEST_TO_CALIBRATE:
         warmth = fit_temperature(trial(seen[0][held_out]), labels[held_out])
-    answers = [
-        softmax((1 - SHARE) * hidden(view) / warmth + SHARE * solved(view)) for view in there
-    ]
+    answers = [softmax((hidden(view) / warmth + solved(view)) / 2) for view in there]
     return answers, penalty, temperature
 
 
@@ -160,13 +158,7 @@ def solve(seen: list[Any], labels: Any, classes: int, seed: int) -> tuple[Any, f
     from translearn_core.evaluation.calibration import calibrated_loss, fit_temperature
     from translearn_core.evaluation.cross_validation import assign_folds
     from translearn_core.evaluation.linear_probe import PCASpace, fit_heads
-    from translearn_core.fitting.linear import (
-        FINAL_STEPS,
-        FOLDS,
-        PENALTIES,
-        SPREAD_POWER,
-        TRIAL_STEPS,
-    )
+    from translearn_core.fitting.linear import FINAL_STEPS, FOLDS, SPREAD_POWER, TRIAL_STEPS
     from translearn_core.fitting.subsets import class_weights
 
     views, space = len(seen), PCASpace.fit(np.concatenate(seen), power=SPREAD_POWER)
@@ -176,22 +168,19 @@ def solve(seen: list[Any], labels: Any, classes: int, seed: int) -> tuple[Any, f
     learned = np.stack([np.tile((folds != fold) * weights, views) for fold in range(FOLDS)])
     parts = [np.flatnonzero(folds == fold) for fold in range(FOLDS)]
     judged = labels[np.concatenate(parts)]
-    losses: list[float] = []
-    answers: list[Any] = []
-    for penalty in PENALTIES:
+    tried: list[tuple[float, float, Any]] = []
+    for penalty in SOLVED_PENALTIES:
         heads = fit_heads(
             space, every, learned.astype(np.float32), classes, penalty=penalty, steps=TRIAL_STEPS
         )
-        answers.append(
-            np.concatenate(
-                [space.points[part] @ head for part, head in zip(parts, heads, strict=True)]
-            )
+        logits = np.concatenate(
+            [space.points[part] @ head for part, head in zip(parts, heads, strict=True)]
         )
-        losses.append(calibrated_loss(answers[-1], judged))
-        if losses[-1] > min(losses):
+        tried.append((calibrated_loss(logits, judged), penalty, logits))
+        if tried[-1][0] > min(loss for loss, _penalty, _logits in tried):
             break
-    chosen = min(int(np.argmin(losses)) + 1, len(answers) - 1)
-    penalty, temperature = PENALTIES[chosen], fit_temperature(answers[chosen], judged)
+    _loss, penalty, logits = min(tried, key=lambda trial: trial[0])
+    temperature = fit_temperature(logits, judged)
     whole = np.tile(weights, views)[None].astype(np.float32)
     head = fit_heads(space, every, whole, classes, penalty=penalty, steps=FINAL_STEPS)[0]
     return (lambda view: space.transform(view) @ head / temperature), penalty, temperature

@@ -47,7 +47,6 @@ from translearn_core.techniques.bagged_answers import (
     average_answers,
     draw_bags,
     neighbourhoods,
-    soften,
 )
 from translearn_core.techniques.balanced_alignment import BaggedAnswers, BalancedAlignment
 from translearn_core.techniques.base import Technique, Techniques, TrainingSet
@@ -299,10 +298,9 @@ def _teach(domains: Domains, answers: Array) -> TrainingData:
 
 
 def _mean_answers(head: Any, views: Sequence[Array]) -> Array:
-    """Softened probabilities `(m, classes)` of a head, the mean over views `(m, d)` of the same photos."""
+    """Probabilities `(m, classes)` of a head, the mean over views `(m, d)` of the same photos."""
     rows = np.arange(len(views[0]))
-    said = [soften(predict_rows(head, InMemory(view), rows)) for view in views]
-    probs: Array = np.mean(said, axis=0)
+    probs: Array = np.mean([predict_rows(head, InMemory(view), rows) for view in views], axis=0)
     return probs
 
 

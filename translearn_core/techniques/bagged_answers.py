@@ -1,8 +1,8 @@
 """What many heads say of the target, each of a sample of its own, and the average of it all.
 
 Owns: `draw_bags` (bootstrap samples of the labelled photos), `answer_plainly` (what a head of each
-says of features as they are), `soften` (what the plain run says), `neighbourhoods` (of several sizes) and
-`average_answers` (plain and aligned ones, as they are and spread).
+says of features as they are), `neighbourhoods` (of several sizes) and `average_answers` (plain and aligned
+ones, as they are and spread).
 Leaves to others: the alignment with even class shares and how answers are spread
 (`balanced_alignment.py`), whether anything is adapted (`when_to_adapt.py`), the technique
 (`adaptation.py`).
@@ -21,7 +21,6 @@ import numpy as np
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
-from translearn_core.evaluation.calibration import as_logits, softmax
 from translearn_core.evaluation.label_propagation import NEIGHBOURS
 from translearn_core.fitting.linear import SPREAD_POWER
 from translearn_core.techniques.balanced_alignment import (
@@ -41,9 +40,6 @@ NEIGHBOURHOODS = ((5, 64), (NEIGHBOURS, GRAPH_COMPONENTS), (10, 32), (10, 200))
 """Neighbours, and principal components in which they are looked for; bags take them in turn."""
 USUAL = 1
 """Which of them is asked where there is one: whether anything is adapted."""
-TOO_SURE = 1.8
-"""Temperature of the plain run's answers in another domain: it was calibrated in its own, and is surer than it
-is right elsewhere."""
 PLAIN_SHARE = 0.25
 """Of plain answers as they are in the average; the three others have the rest in equal parts."""
 
@@ -101,11 +97,6 @@ def answer_plainly(
     return BaggedAnswers(points=points, heads=heads / np.float32(temperature))
 
 
-def soften(probs: Array) -> Array:
-    """Probabilities of the plain run `(m, classes)`, as sure as it may be in another domain."""
-    return softmax(as_logits(probs) / TOO_SURE).astype(np.float32)
-
-
 def neighbourhoods(
     target: Array, *, stop: Callable[[], bool] = lambda: False
 ) -> list[Neighbourhood]:
@@ -140,7 +131,7 @@ def average_answers(
 
     Args:
         near: of `neighbourhoods`, taken in turn.
-        plain: of the plain run, softened, the mean over views, `(m, classes)`.
+        plain: of the plain run, the mean over views, `(m, classes)`.
         plain_bags: of `answer_plainly`, `(m, classes)` each.
         alignment: with as many bags.
 
