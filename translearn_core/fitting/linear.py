@@ -49,8 +49,9 @@ SPREAD_POWER = 0.5
 MANY_CLASSES = 15
 """From so many on features as they are (a power of 0) are tried, too; with fewer classes, held-out photos
 do not tell which is better."""
-SHARE = 2 / 3
-"""Of the linear half in the logits, after both halves were calibrated."""
+SHARE, SHARE_IN_ADAPTATION = 2 / 3, 0.5
+"""Of the linear half in the logits, after both halves were calibrated. A head that is to be adapted to another
+place is surer there than it is right, the more the larger this share and the smaller its penalty are."""
 USUAL_TEMPERATURE = 1.5
 """Of a hidden layer, where there are too few validation photos to measure it."""
 
@@ -175,7 +176,7 @@ def learn_linear(
         features=[data.pooled.take(part) for part in parts],
         labels=data.labels[judged],
     )
-    problem, penalty, logits = _choose(samples, held_out, monitor)
+    problem, penalty, logits = _choose(samples, held_out, monitor, adapts=_adapts(plan))
     temperature = fit_temperature(logits, held_out.labels)
     weights, space = problem.solve_all(penalty, temperature), problem.space
     rest = np.setdiff1d(val, judged)  # not learned from: in no fold, or not among so many samples
@@ -236,14 +237,21 @@ def _held_out_parts(plan: Plan, data: TrainingData, samples: _Samples, val: Ints
     return [part for part in parts if 0 < len(part) < len(rows)]
 
 
+def _adapts(plan: Plan) -> bool:
+    """Whether the head is to be adapted to another place."""
+    return bool(plan.settings.adapt_to)
+
+
 def _choose(
-    samples: _Samples, held_out: _HeldOut, monitor: Monitor
+    samples: _Samples, held_out: _HeldOut, monitor: Monitor, *, adapts: bool
 ) -> tuple[_Problem, float, Array]:
     """The scale with the least held-out loss, the penalty, and the logits of the held-out photos by both."""
     problem = samples.scaled(SPREAD_POWER, monitor)
     if not held_out.parts:  # all photos are of one group
         return problem, USUAL_PENALTY, np.empty((0, samples.targets.shape[1]))
     best = _Trials(problem, held_out, first=0)
+    if adapts:
+        return best.problem, PENALTIES[best.best], best.logits(best.best)
     if samples.targets.shape[1] >= MANY_CLASSES:
         raw = _Trials(samples.scaled(0.0, monitor), held_out, first=best.best)
         best = min(best, raw, key=lambda trials: trials.losses[trials.best])
@@ -291,14 +299,15 @@ def join(plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredicti
     from translearn_core.graph.assembly import OUTPUT, build_head
 
     classes = len(half.bias)
+    share = SHARE_IN_ADAPTATION if _adapts(plan) else SHARE
     logits = as_logits(validation.probs)
     enough = len(validation.labels) >= MIN_PHOTOS
     temperature = fit_temperature(logits, validation.labels) if enough else USUAL_TEMPERATURE
     kernel, bias = head.get_layer("head_hidden").get_weights()
     out_kernel, out_bias = (
-        weight * ((1 - SHARE) / temperature) for weight in head.get_layer(OUTPUT).get_weights()
+        weight * ((1 - share) / temperature) for weight in head.get_layer(OUTPUT).get_weights()
     )
-    own = SHARE * np.eye(classes, dtype=np.float32)
+    own = share * np.eye(classes, dtype=np.float32)
     both = build_head(len(kernel), classes, settings_of_kept_head(plan, classes))
     both.get_layer("head_hidden").set_weights(
         [
@@ -307,13 +316,13 @@ def join(plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredicti
         ]
     )
     both.get_layer(OUTPUT).set_weights([np.concatenate([out_kernel, own, -own]), out_bias])
-    said = (1 - SHARE) / temperature * logits + SHARE * half.held_out
+    said = (1 - share) / temperature * logits + share * half.held_out
     probabilities = softmax(said).astype(np.float32)
     return JoinedHead(
         head=both,
         validation=ValidationPredictions(probs=probabilities, labels=validation.labels),
         figures={
-            "share": SHARE,
+            "share": share,
             "spread_power": half.spread_power,
             "penalty": half.penalty,
             "temperature": round(half.temperature, 4),
