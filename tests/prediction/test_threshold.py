@@ -136,7 +136,10 @@ def test_the_command_line_carries_it_without_breaking_what_was_there(
     run: Run, photos: list[Path], capsys: Any, tmp_path: Path
 ) -> None:
     write_threshold(run.folder, ConfidenceThreshold(sure_from=1.0))
-    names = [str(path) for path in photos[:2]]
+    between = tmp_path / "between.png"  # of the others the model may be as sure as a number can say
+    first, last = (Image.open(path).convert("RGB") for path in (photos[0], photos[-1]))
+    Image.blend(first, last.resize(first.size), 0.5).save(between)
+    names = [str(between), str(photos[0])]
     assert cli.main(["predict", str(run.folder), *names, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {"file", "label", "confidence", "probabilities", "error", "sure", "unlike"} <= set(
