@@ -129,6 +129,21 @@ def test_both_halves_together_are_their_mean(plan: Plan) -> None:
     np.testing.assert_allclose(joined, (of_hidden / 1.5 + 2 * of_linear) / 3, atol=1e-5)
 
 
+@pytest.mark.parametrize(("adapt_to", "share"), [("", 2 / 3), ("elsewhere", 1 / 2)])
+def test_a_head_that_is_to_be_adapted_is_less_sure(adapt_to: str, share: float, plan: Plan) -> None:
+    """A smaller share of the linear half, and the penalty that held-out photos chose, not the one after it."""
+    data = training_data(*clusters(classes=4, per_class=10, seed=6))
+    chosen = [
+        learn(replace(plan, settings=plan.settings.model_copy(update=changes)), data).linear_half
+        for changes in ({"adapt_to": adapt_to}, {"adapt_to": ""})
+    ]
+    assert chosen[0] is not None
+    assert chosen[1] is not None
+    assert chosen[0]["share"] == pytest.approx(share)
+    places = [linear.PENALTIES.index(half["penalty"]) for half in chosen if half is not None]
+    assert places[1] - places[0] == bool(adapt_to)
+
+
 def test_what_is_said_of_validation_photos_was_not_learned(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

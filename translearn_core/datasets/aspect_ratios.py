@@ -20,7 +20,7 @@ import pandas as pd
 from translearn_core.arrays import Array, Ints
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.manifest_checks import Finding, list_names
-from translearn_core.datasets.picture_sizes import FEWEST, sides
+from translearn_core.datasets.picture_sizes import FEWEST, class_names, sides
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext, number
 from translearn_core.imaging.square import Fit, is_other_shape
@@ -63,9 +63,7 @@ def ratios(dataset: Dataset) -> pd.Series[float]:
 def find_given_away(dataset: Dataset) -> list[str]:
     """Classes whose photos have one shape that hardly any other photo has, in natural order."""
     values = ratios(dataset)
-    photos = dataset.photos
-    names = pd.Series(photos["class_name"].to_numpy(), index=photos["path"].astype(str))
-    names = names[values.index]
+    names = class_names(dataset, values.index)
     logs = np.log(values.to_numpy())
     codes, classes = pd.factorize(names)
     told = set(classes[_told(logs, codes.astype(np.int64), len(classes))])

@@ -15,7 +15,7 @@ from translearn_core.arrays import Bools, Ints
 from translearn_core.datasets.components import connected
 from translearn_core.datasets.duplicates import Pairs, find_pairs
 from translearn_core.datasets.embedding import Features
-from translearn_core.datasets.file_names import natural_key
+from translearn_core.datasets.file_names import natural_order
 from translearn_core.datasets.fixed_camera import find_fixed_camera
 
 _MAX_OF_CLASS = 1 / 3
@@ -149,8 +149,7 @@ def _in_sequence(photos: pd.DataFrame, pairs: Pairs, groups: Ints, large: Bools)
     table = photos.iloc[rows][["class_name", "file"]].assign(row=rows, group=groups[rows])
     result = np.zeros(n, np.bool_)
     for _key, members in table.groupby(["group", "class_name"], sort=False):
-        names = [natural_key(str(file)) for file in members["file"]]
-        order = members["row"].to_numpy()[sorted(range(len(names)), key=names.__getitem__)]
+        order = members["row"].to_numpy()[natural_order(members["file"])]
         low, high = np.minimum(order[:-1], order[1:]), np.maximum(order[:-1], order[1:])
         follows = part[low] == part[high]
         follows |= np.array([key in linked for key in (low * n + high).tolist()], np.bool_)

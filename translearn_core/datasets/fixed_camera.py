@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from translearn_core.arrays import Array, Bools, Ints
-from translearn_core.datasets.file_names import natural_key
+from translearn_core.datasets.file_names import natural_order
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE, GreyThumbnails
 
 FEWEST = 10
@@ -58,8 +58,7 @@ def find_fixed_camera(photos: pd.DataFrame, groups: Ints) -> Bools:
     for _name, members in table.groupby("class_name", sort=False):
         if len(members) < FEWEST:
             continue
-        names = [natural_key(str(file)) for file in members["file"]]
-        ordered = members.iloc[sorted(range(len(names)), key=names.__getitem__)]
+        ordered = members.iloc[natural_order(members["file"])]
         thumbnails = GreyThumbnails(ordered["look"].array)
         result[ordered["row"][_in_sequences(thumbnails, ordered["group"].to_numpy())]] = True
     return result
@@ -83,25 +82,32 @@ def _agree_with_next(thumbnails: GreyThumbnails) -> Bools:
     for start in range(0, len(result), _AT_ONCE):
         some = thumbnails[slice(start, start + _AT_ONCE + 1)]
         change = np.diff(some.reshape(len(some), -1), axis=0)
-        result[start : start + _AT_ONCE] = _unchanged(change).mean(axis=1) >= _SAME_AS_NEXT
+        result[start : start + _AT_ONCE] = (
+            _unchanged(_in_one_light(change)).mean(axis=1) >= _SAME_AS_NEXT
+        )
     return result
 
 
-def _unchanged(difference: Array) -> Bools:
-    """Which spots `(n, spots)` differ by no more than the light of the whole."""
-    light = np.median(difference, axis=1, keepdims=True)
-    unchanged: Bools = np.abs(difference - light) <= _TOLERANCE
+def _in_one_light(change: Array) -> Array:
+    """Changes `(n, spots)` apart from that of the light of the whole."""
+    light: Array = np.median(change, axis=1, keepdims=True)
+    return change - light
+
+
+def _unchanged(change: Array) -> Bools:
+    """Which spots `(n, spots)` are as they were."""
+    unchanged: Bools = np.abs(change) <= _TOLERANCE
     return unchanged
 
 
 def _is_fixed_camera(frames: Array, groups: Ints) -> bool:
     """Whether a row of photos `(n, spots)` has one background with structure, and an order."""
     background = np.median(frames, axis=0)
-    still = _unchanged(frames - background).mean(axis=0) >= _STILL_IN
+    change = _in_one_light(frames - background)
+    still = _unchanged(change).mean(axis=0) >= _STILL_IN
     if still.mean() < _STILL or background[still].std() < _STRUCTURE:
         return False
-    light = np.median(frames - background, axis=1, keepdims=True)
-    ratio, score = _order(_shrink(frames - background - light), groups)
+    ratio, score = _order(_shrink(change), groups)
     return ratio <= _LARGEST_RATIO and score >= _LEAST_SCORE
 
 

@@ -97,13 +97,18 @@ def read_sizes(
         yield from pool.map(lambda path: read_size(path, limits), paths[done:])
 
 
+def class_names(dataset: Dataset, known: pd.Index) -> pd.Series[str]:
+    """The class of the photos of an index of `sides`, by manifest path."""
+    photos = dataset.photos
+    names = pd.Series(photos["class_name"].to_numpy(), index=photos["path"].astype(str))
+    return names[known]
+
+
 def find_given_away_by_size(dataset: Dataset) -> list[str]:
     """Classes whose photos have about one size that hardly any other photo has, in natural order."""
     known = sides(dataset)
     sizes = np.sqrt(known["width"].to_numpy() * known["height"].to_numpy())
-    photos = dataset.photos
-    names = pd.Series(photos["class_name"].to_numpy(), index=photos["path"].astype(str))
-    of_photo = names[known.index].to_numpy()
+    of_photo = class_names(dataset, known.index).to_numpy()
     found = []
     for name in dataset.classes:
         own, others = sizes[of_photo == name], sizes[of_photo != name]
@@ -128,9 +133,8 @@ def tell_size(found: Sequence[Finding], dataset: Dataset) -> str:
     """Name the classes, with the size of the first."""
     names = [one.path for one in found]
     known = sides(dataset)
-    photos = dataset.photos
-    first = set(photos.loc[photos["class_name"] == names[0], "path"].astype(str))
-    width, height = known[known.index.isin(first)].median().round().astype(int)
+    of_first = (class_names(dataset, known.index) == names[0]).to_numpy()
+    width, height = known[of_first].median().round().astype(int)
     return ngettext(
         "The size of the photos gives the class {names} away: its photos are all about {width} x {height} "
         "pixels, and hardly any other photo is.",
