@@ -33,9 +33,10 @@ from translearn_core.fitting.head import settings_of_kept_head, subset_of
 from translearn_core.fitting.plan import Plan
 from translearn_core.monitor import Monitor
 
-PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003)
-"""Tried in this order, but for the last, until the held-out loss rises. The one after the best is taken: a head
-that learns from all photos, and not by itself, is the better for it."""
+PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
+"""Tried in this order, but for the first and the last, until the held-out loss rises. The one after the best is taken:
+a head that learns from all photos, and not by itself, is the better for it. One that is to be adapted to another place
+takes the best, which may be the first."""
 USUAL_PENALTY = 0.1
 """Where no photos can be held out."""
 FOLDS = 3
@@ -151,12 +152,14 @@ def learn_linear(
     monitor: Monitor,
     *,
     with_validation: bool,
+    adapts: bool = False,
     like: LinearHalf | None = None,
 ) -> LinearHalf:
     """Learn the linear half of a head.
 
     Args:
         with_validation: learn from the validation photos as well.
+        adapts: whether the head is to be adapted to another place.
         like: one whose scale, penalty, temperature and held-out logits are taken over.
 
     Raises:
@@ -176,7 +179,7 @@ def learn_linear(
         features=[data.pooled.take(part) for part in parts],
         labels=data.labels[judged],
     )
-    problem, penalty, logits = _choose(samples, held_out, monitor, adapts=_adapts(plan))
+    problem, penalty, logits = _choose(samples, held_out, monitor, adapts=adapts)
     temperature = fit_temperature(logits, held_out.labels)
     weights, space = problem.solve_all(penalty, temperature), problem.space
     rest = np.setdiff1d(val, judged)  # not learned from: in no fold, or not among so many samples
@@ -237,11 +240,6 @@ def _held_out_parts(plan: Plan, data: TrainingData, samples: _Samples, val: Ints
     return [part for part in parts if 0 < len(part) < len(rows)]
 
 
-def _adapts(plan: Plan) -> bool:
-    """Whether the head is to be adapted to another place."""
-    return bool(plan.settings.adapt_to)
-
-
 def _choose(
     samples: _Samples, held_out: _HeldOut, monitor: Monitor, *, adapts: bool
 ) -> tuple[_Problem, float, Array]:
@@ -249,8 +247,9 @@ def _choose(
     problem = samples.scaled(SPREAD_POWER, monitor)
     if not held_out.parts:  # all photos are of one group
         return problem, USUAL_PENALTY, np.empty((0, samples.targets.shape[1]))
-    best = _Trials(problem, held_out, first=0)
+    best = _Trials(problem, held_out, first=1)
     if adapts:
+        best.try_larger()
         return best.problem, PENALTIES[best.best], best.logits(best.best)
     if samples.targets.shape[1] >= MANY_CLASSES:
         raw = _Trials(samples.scaled(0.0, monitor), held_out, first=best.best)
@@ -278,6 +277,13 @@ class _Trials:
                 break
             self.best = place
 
+    def try_larger(self) -> None:
+        """Try the one before the first, where that is the best of several."""
+        if self.best == min(self.losses) and len(self.losses) > 1:
+            place = self.best - 1
+            self.losses[place] = calibrated_loss(self.logits(place), self._held_out.labels)
+            self.best = min(self.losses, key=self.losses.__getitem__)
+
     def logits(self, place: int) -> Array:
         """Of the held-out photos."""
         if place not in self._logits:
@@ -285,7 +291,14 @@ class _Trials:
         return self._logits[place]
 
 
-def join(plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredictions) -> JoinedHead:
+def join(
+    plan: Plan,
+    head: Any,
+    half: LinearHalf,
+    validation: ValidationPredictions,
+    *,
+    adapts: bool = False,
+) -> JoinedHead:
     """A head with one hidden layer and the linear half beside it -> one head with one hidden layer.
 
     The weighted mean of two heads is a head: each logit of the linear half passes the hidden layer as two
@@ -295,11 +308,12 @@ def join(plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredicti
         head: the hidden half, features `(n, d)` -> probabilities.
         validation: what the hidden half says of the validation photos, which it has not learned
             from.
+        adapts: as of `learn_linear`.
     """
     from translearn_core.graph.assembly import OUTPUT, build_head
 
     classes = len(half.bias)
-    share = SHARE_IN_ADAPTATION if _adapts(plan) else SHARE
+    share = SHARE_IN_ADAPTATION if adapts else SHARE
     logits = as_logits(validation.probs)
     enough = len(validation.labels) >= MIN_PHOTOS
     temperature = fit_temperature(logits, validation.labels) if enough else USUAL_TEMPERATURE

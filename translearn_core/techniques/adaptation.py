@@ -211,7 +211,7 @@ class LabelPropagation(Adaptation):
         )
         if not verdict.helps:
             monitor.warning(_left_plain(verdict))
-            return TrainingSet.of(data)
+            return replace(TrainingSet.of(data), left_plain=True)
         half = self._before.linear_half
         plain_bags = _answer_plainly(every, bags, half)
         taught = _teach(every, average_answers(near, plain, plain_bags, alignment, stop=stop))

@@ -34,6 +34,7 @@ class TrainingSet:
             because these photos are to tell what became of the old domain.
         anew: whether the head then begins afresh, over all epochs: what it learned before was of
             other answers.
+        left_plain: whether a technique that changes the head of a run has changed nothing of this one.
         own_features: what the saved network makes of the run's own photos, by row; None where
             that is what stands in the run's data.
         change: what the saved network's weights differ by from the plan's.
@@ -42,6 +43,7 @@ class TrainingSet:
     data: TrainingData
     joined: TrainingData | None
     anew: bool = False
+    left_plain: bool = False
     own_features: FeatureSource | None = None
     change: WeightChange | None = None
 

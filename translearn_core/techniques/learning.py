@@ -101,14 +101,19 @@ def learn_head(
         if own_way or not has_linear_half(plan) or monitor.stop_requested:
             return learned
         try:
-            both = first = join(plan, learned.head, linear.learned(), learned.validation)
+            adapts = _adapts(plan, training)
+            both = first = join(
+                plan, learned.head, linear.learned(), learned.validation, adapts=adapts
+            )
             if keeps_unseeing and joins:
-                half = learn_linear(plan, training.data, monitor, with_validation=False)
+                half = learn_linear(
+                    plan, training.data, monitor, with_validation=False, adapts=adapts
+                )
                 hidden = learned.unseeing
                 said = answer_validation(
                     training.data, hidden, training.data.pooled
                 )  # of its epoch
-                first = join(plan, hidden, half, said)
+                first = join(plan, hidden, half, said, adapts=adapts)
         except StopRequestedError:
             return learned
     return replace(
@@ -182,10 +187,16 @@ def _learn_linear(plan: Plan, training: TrainingSet, monitor: Monitor, joins: bo
     Answers that have changed meanwhile were made with them: what is said of these photos then comes
     from a half of its own, which learned the answers before and was calibrated by their labels.
     """
+    adapts = _adapts(plan, training)
     if not joins or not training.anew or training.joined is None:
-        return learn_linear(plan, training.data, monitor, with_validation=joins)
-    before = learn_linear(plan, training.data, monitor, with_validation=False)
+        return learn_linear(plan, training.data, monitor, with_validation=joins, adapts=adapts)
+    before = learn_linear(plan, training.data, monitor, with_validation=False, adapts=adapts)
     return learn_linear(plan, training.joined, monitor, with_validation=False, like=before)
+
+
+def _adapts(plan: Plan, training: TrainingSet) -> bool:
+    """Whether the head is, or is to be, adapted to another place."""
+    return bool(plan.settings.adapt_to) and not training.left_plain
 
 
 def _learn_hidden(
