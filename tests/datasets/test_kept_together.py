@@ -199,6 +199,19 @@ def test_named_groups_decide_where_near_copies_would_melt_a_class_into_one(
     assert chained_classes(frames) == []
 
 
+def test_names_of_a_single_photo_each_hide_no_scene(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
+    frames = make_frames(tmp_path / "frames", n=24)
+    without = split_of(frames)
+    own = {path: f"photo {number}" for number, path in enumerate(frames.photos["path"])}
+    datasets.set_groups(frames, own, by="name:_")
+    assert chained_classes(frames) == ["c", "p"]
+    assert split_of(frames).equals(without)
+    assert any("in time" in note for note in datasets.split_notes(frames))
+
+
 def test_stored_parts_of_before_there_were_edges_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

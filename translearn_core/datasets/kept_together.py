@@ -139,11 +139,13 @@ def _find(dataset: Dataset, features: Features | None, pairs: Pairs | None) -> _
 
 def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> tuple[Ints, Ints, Bools]:
     """Near-duplicates with the parts of chains among them, the place of each part, and edges. The
-    only recording of a class is a chain, however much it moved."""
-    named = (dataset.photos["group_name"] != "").to_numpy()
+    only recording of a class is a chain, however much it moved. A name that several photos share says
+    more than their looks, one of a single photo keeps nothing together."""
+    names = dataset.photos["group_name"]
+    named = ((names != "") & names.duplicated(keep=False)).to_numpy()
     single = in_single_recordings(dataset.photos)
-    codes, _names = pd.factorize(dataset.photos["group_name"])
-    chain = np.where(named, -1, chain)  # a name says more than the looks
+    codes, _names = pd.factorize(names)
+    chain = np.where(named, -1, chain)
     chain = np.where(single, chain.max(initial=-1) + 1 + codes, chain)
     copies = np.where(single, copies.max(initial=-1) + 1 + np.arange(len(copies)), copies)
     part, edge = cut_chains(dataset, chain)
