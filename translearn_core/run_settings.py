@@ -319,7 +319,7 @@ class Settings(BaseModel):
         ),
         expert=N_(
             "A folder, or a data set's id, of unlabelled photos of the target domain. Labels that "
-            "they may carry are used for measuring only."
+            "they may carry are used for measuring only: one in five labelled photos is kept for that."
         ),
         group="techniques",
         picks="photos",

@@ -156,7 +156,7 @@ def test_bursts_on_either_side_are_no_other_domain(plan: Plan, burst: int) -> No
     data = training_data(source, groups % 2, np.full(120, "train"), groups)
     frames = pd.DataFrame({"path": [f"{row}.jpg" for row in range(120)], "sha256": groups})
     photos = with_columns(frames.astype({"sha256": str}), COLUMNS)
-    others = UnlabelledSet(photos=photos, pooled=target, views=())
+    others = UnlabelledSet(photos=photos, pooled=target, views=(), groups=groups)
     heard, technique = Heard(), LabelPropagation(plan)
     technique._before = learn_head(plan, TrainingSet.of(data), Techniques(plan), SILENT)
     rows = data.rows("train")

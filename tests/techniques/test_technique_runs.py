@@ -16,11 +16,17 @@ from tests.support.photos import draw_photos
 from tests.support.small_backbone import SMALL
 from translearn_core import datasets, runs, worker
 from translearn_core.errors import InputError
+from translearn_core.fitting.data import gather_training_data
+from translearn_core.fitting.plan import make_plan
+from translearn_core.monitor import SILENT
 from translearn_core.prediction.predict import predict
 from translearn_core.recipe import resolve
 from translearn_core.recipe.technique_table import TECHNIQUES, plain_settings
 from translearn_core.run_settings import Settings, make_settings, setting_fields
 from translearn_core.runs import Run
+from translearn_core.runs.run_caveats import caveats_of
+from translearn_core.techniques.extra_samples import gather_unlabelled
+from translearn_core.techniques.target_split import split_target
 
 TINY = {"backbone": SMALL, "image_size": 32, "epochs": 8, "hidden_units": 32}
 pytestmark = pytest.mark.usefixtures("small_backbone")
@@ -167,8 +173,15 @@ def test_each_way_of_adaptation_is_saved_as_it_was_measured(place: Path, way: st
     run = train(place / "photos", test=place / "dark", adapt_to=str(place / "dark"), adaptation=way)
     assert_saved_as_measured(run)
     figures = run.metrics.adaptation
-    assert figures.n_target_labelled == 42
-    assert figures.target_accuracy_after == pytest.approx(run.metrics.test_accuracy)
+    assert (figures.n_target, figures.n_target_labelled, figures.held_back) == (34, 8, True)
+    assert figures.tested_photos_seen == 34, "all of the place is the test"
+    assert any("34 of the 42 test photos" in text for text in caveats_of(run.metrics))
+    plan = make_plan(run)
+    others = gather_unlabelled(plan, str(place / "dark"), SILENT)
+    judged = split_target(plan.settings, gather_training_data(plan, SILENT), others).judged.photos
+    said = [one.label for one in predict(run, [Path(path) for path in judged["path"]])]
+    right = np.mean(np.array(said) == judged["class_name"])
+    assert figures.target_accuracy_after == pytest.approx(right)
 
 
 def test_unsorted_photos_are_used_only_where_hidden_ones_say_that_they_help(place: Path) -> None:

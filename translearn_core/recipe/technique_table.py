@@ -30,6 +30,9 @@ CHAPTERS: dict[Chapter, str] = {
 ATTACK_STEPS: dict[str, int] = {"none": 0, "fgsm": 1, "pgd": 5}
 """Value of `adversarial` -> gradient steps of the attack in each training step."""
 
+LEAST_LABELLED = 25
+"""So many photos of the target domain need labels for one in five of them to measure adaptation."""
+
 
 def _no_obstacle(_settings: Settings, _freeze: FreezeChoice) -> str:
     return ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from translearn_core.evaluation.caveats import list_names
 from translearn_core.formatting import percent
-from translearn_core.i18n import _
+from translearn_core.i18n import _, ngettext
 from translearn_core.recipe.technique_table import in_use
 from translearn_core.run_settings import Settings
 from translearn_core.runs.run_metrics import RunMetrics
@@ -116,7 +116,18 @@ def _adapted(metrics: RunMetrics) -> tuple[str, list[Row]]:
         sentence += " " + _(
             "{n:,} of the test photos were among them, without their classes."
         ).format(n=figures.tested_photos_seen)
-    there = _("New domain, {n:,} photos with labels").format(n=figures.n_target_labelled)
+    if figures.tested_photos_left_out:
+        sentence += " " + ngettext(
+            "{n:,} photo from there is a test photo; the model was not adapted to it.",
+            "{n:,} photos from there are test photos; the model was not adapted to them.",
+            figures.tested_photos_left_out,
+        ).format(n=figures.tested_photos_left_out)
+    words = (
+        _("New domain, {n:,} photos with labels, kept to measure")
+        if figures.held_back
+        else _("New domain, {n:,} photos with labels, adapted to")
+    )
+    there = words.format(n=figures.n_target_labelled)
     here = _("Source domain, {n:,} validation photos").format(n=figures.n_source)
     return sentence, [
         (_("{where}: before").format(where=there), figures.target_accuracy_before, True),

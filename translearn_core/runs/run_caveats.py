@@ -76,6 +76,7 @@ def caveats_of(metrics: RunMetrics) -> list[str]:
         ),
         *_tell_slices(metrics),
         _tell_refused(metrics),
+        _tell_adapted_to(metrics),
     ]
     return [*(sentence for sentence in found if sentence), *mirrors]
 
@@ -119,6 +120,17 @@ def _tell_refused(metrics: RunMetrics) -> str:
         interval=percent_range(low, high),
         wanted=percent(unlike.wanted),
     )
+
+
+def _tell_adapted_to(metrics: RunMetrics) -> str:
+    """Where test photos are among those that the model was adapted to."""
+    seen = metrics.adaptation.tested_photos_seen if metrics.adaptation is not None else 0
+    if not seen:
+        return ""
+    return _(
+        "{seen:,} of the {n:,} test photos are among those that the model was adapted to: of other photos "
+        "of the new domain, fewer may be right. Adapt to some and test on others to know."
+    ).format(seen=seen, n=metrics.n_test)
 
 
 def class_counts(metrics: HeadMetrics) -> list[ClassCount]:

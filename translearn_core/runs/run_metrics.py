@@ -240,12 +240,21 @@ class LeftOut(_Figures):
 
 
 class AdaptationMetrics(_Figures):
-    """Domain adaptation. Accuracy in the target domain is measured on its labelled photos."""
+    """Domain adaptation. Accuracy in the target domain is measured on labelled photos of it."""
 
     way: str = Field(default="", description="the method, as the setting `adaptation` names it")
-    n_target: int = Field(default=0, description="photos of the target domain")
+    n_target: int = Field(
+        default=0, description="photos of the target domain that the model was adapted to"
+    )
     n_source: int = Field(default=0, description="validation photos of the source domain")
-    n_target_labelled: int = Field(default=0, description="labelled photos of the target domain")
+    n_target_labelled: int = Field(
+        default=0,
+        description="labelled photos of the target domain that measure the accuracy there",
+    )
+    held_back: bool = Field(
+        default=False,
+        description="whether these were kept out of adaptation; earlier versions adapted to them, too",
+    )
     source_accuracy_before: float | None = Field(
         default=None, description="accuracy in the source domain before adaptation"
     )
@@ -259,7 +268,11 @@ class AdaptationMetrics(_Figures):
         default=None, description="accuracy in the target domain after it"
     )
     tested_photos_seen: int = Field(
-        default=0, description="test photos among those of the target domain"
+        default=0, description="test photos among those that the model was adapted to"
+    )
+    tested_photos_left_out: int = Field(
+        default=0,
+        description="photos of the target domain that are test photos, and were not adapted to",
     )
     pseudo_labels: int | None = Field(default=None, description="pseudo-labels that were used")
     threshold: float | None = Field(default=None, description="least confidence of a pseudo-label")
@@ -526,11 +539,13 @@ class RunMetrics(HeadMetrics):
     def tested_elsewhere(self) -> bool:
         """Whether the run was adapted to a new domain, but its test photos are of the source domain.
 
-        Test photos that the person named themselves, or that were among the unlabelled ones, count
-        as photos of the new domain.
+        Test photos that the person named themselves, or that are among those of the new domain, count
+        as photos of it.
         """
         figures = self.adaptation
-        return figures is not None and not self.test_given and not figures.tested_photos_seen
+        if figures is None or self.test_given:
+            return False
+        return not figures.tested_photos_seen and not figures.tested_photos_left_out
 
     @property
     def further_tasks(self) -> list[TaskMetrics]:

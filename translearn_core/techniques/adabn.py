@@ -43,20 +43,28 @@ class Renormalised:
     Attributes:
         data: what is learned: labelled photos, with statistics of their own.
         own: the labelled photos with the statistics of the new domain, `(n, d)`.
-        target: the photos of the new domain with theirs, `(m, d)`.
+        judged: the photos that measure the new domain with its statistics, `(k, d)`.
         change: the statistics of the new domain, which the saved network holds.
     """
 
     data: TrainingData
     own: Array
-    target: Array
+    judged: Array
     change: WeightChange
 
 
 def renormalise(
-    plan: Plan, data: TrainingData, others: UnlabelledSet, monitor: Monitor
+    plan: Plan,
+    data: TrainingData,
+    others: UnlabelledSet,
+    monitor: Monitor,
+    *,
+    judged: UnlabelledSet,
 ) -> Renormalised:
     """Measure the statistics of both domains and extract features with them.
+
+    Args:
+        others: photos of the new domain whose statistics are measured; `judged` are further ones.
 
     Raises:
         SettingsError: the backbone has no BatchNormalization.
@@ -78,7 +86,7 @@ def renormalise(
             views_pooled=tuple(InMemory(features) for features in learning[1:]),
         ),
         own=_features(plan, plan.dataset, data, target_change, monitor),
-        target=_features(plan, target, others, target_change, monitor),
+        judged=_features(plan, target, judged, target_change, monitor),
         change=target_change,
     )
 

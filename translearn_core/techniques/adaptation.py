@@ -8,7 +8,8 @@ Leaves to others: gathering the photos (`extra_samples.py`), what `auto` is made
 (`evaluation/label_propagation.py`), re-estimated BatchNorm statistics (`adabn.py`), gradient reversal
 (`dann.py`), how heads are learned (`learning.py`).
 
-Labels that the photos of the target domain may carry are used for `target_accuracy_*` only. How the
+Labels that the photos of the target domain may carry are used for `target_accuracy_*` only, of photos that
+are not adapted to (`target_split.py`). How the
 constants were chosen, and what that means for the figures: docs/experiments/domain_adaptation.md.
 """
 
@@ -21,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from translearn_core import datasets
 from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.errors import SourceError
 from translearn_core.evaluation import linear_probe
@@ -52,11 +52,11 @@ from translearn_core.techniques.balanced_alignment import BaggedAnswers, Balance
 from translearn_core.techniques.base import Technique, Techniques, TrainingSet
 from translearn_core.techniques.domains import MOST_UNLABELLED, Domains, most_photos
 from translearn_core.techniques.extra_samples import (
-    UnlabelledSet,
     gather_unlabelled,
     with_extra_samples,
 )
 from translearn_core.techniques.learning import learn_head, seed
+from translearn_core.techniques.target_split import FEWEST, split_target
 from translearn_core.techniques.when_to_adapt import (
     LEAST_TOLD_APART,
     AdaptationCheck,
@@ -71,8 +71,6 @@ PENALTY = 3.0
 """Of the linear head that makes the first guesses, see `linear_probe.fit_heads`."""
 BALANCE = 0.6
 """How far `pseudo` takes classes of the target domain to be as frequent as among the labelled photos."""
-FEWEST = 10
-"""Unsorted photos that say nothing about a domain when they are fewer."""
 PSEUDO_ROUNDS = 5
 """Rounds in which ever more of the surest guesses are learned from: a third at first, then all
 but a tenth."""
@@ -101,9 +99,9 @@ class Adaptation(Technique):
         """Figures of the method itself."""
         return {}
 
-    def target_features(self) -> Array:
-        """What the saved network makes of the unlabelled photos, `(m, d)`."""
-        return self._domains.others.pooled
+    def judged_features(self) -> Array:
+        """What the saved network makes of the photos that measure the target domain, `(k, d)`."""
+        return self._split.judged.pooled
 
     def prepare(self, training: TrainingSet, monitor: Monitor) -> TrainingSet:
         """See `Technique.prepare`.
@@ -122,9 +120,10 @@ class Adaptation(Technique):
                     "more to {name}."
                 ).format(n=len(others), least=FEWEST, name=named)
             )
+        self._split = split_target(self.plan.settings, data, others)
         self._domains = Domains(
             data=data,
-            others=others,
+            others=self._split.adapted,
             rows=data.rows("train"),
             stop=lambda: monitor.stop_requested,
         )
@@ -144,14 +143,11 @@ class Adaptation(Technique):
 
     def figures(self, test: TestPredictions) -> dict[str, Any]:
         """How both domains were answered before and after."""
-        data, others = self._domains.data, self._domains.others
-        rows = data.rows("val")
-        codes = {name: code for code, name in enumerate(data.classes)}
-        truth = np.array([codes.get(name, -1) for name in others.photos["class_name"]], np.int64)
-        known = np.flatnonzero(truth >= 0)
+        data, others, held = self._domains.data, self._domains.others, self._split
+        rows, known = data.rows("val"), np.arange(len(held.labels))
         before, after = self._before, self._head_after
         raw = self._training.own_features or data.pooled
-        target, target_after = InMemory(others.pooled), InMemory(self.target_features())
+        target, target_after = InMemory(held.judged.pooled), InMemory(self.judged_features())
         tested = data.photos.iloc[test.test_rows].drop_duplicates("sha256")
         seen = are_copies(tested, others.photos)
         figures: dict[str, Any] = {
@@ -161,9 +157,11 @@ class Adaptation(Technique):
             "source_accuracy_after": _accuracy(after, raw, rows, data.labels),
             "n_source": len(rows),
             "n_target_labelled": len(known),
-            "target_accuracy_before": _accuracy(before.head, target, known, truth),
-            "target_accuracy_after": _accuracy(after, target_after, known, truth),
+            "held_back": True,
+            "target_accuracy_before": _accuracy(before.head, target, known, held.labels),
+            "target_accuracy_after": _accuracy(after, target_after, known, held.labels),
             "tested_photos_seen": int(seen.sum()),
+            "tested_photos_left_out": held.tested,
         }
         return {"adaptation": figures | self.facts()}
 
@@ -233,15 +231,10 @@ class LabelPropagation(Adaptation):
             domains.data.pooled.take(domains.rows),
             domains.others.pooled,
             source_groups=domains.data.groups[domains.rows],
-            target_groups=self._groups_of(domains.others),
+            target_groups=domains.others.groups_or_each(),
             seed=self.plan.settings.seed,
             stop=domains.stop,
         )
-
-    def _groups_of(self, others: UnlabelledSet) -> Ints:
-        """Near-copies and bursts among them `(m,)`; random weights have nothing to say about that."""
-        random = self.plan.settings.weights == "random"
-        return datasets.groups_of(others.photos, None if random else others.pooled)
 
     def finalize(self, head: Any) -> Any:
         """See `Technique.finalize`; where nothing was adapted, nothing differs before and after."""
@@ -499,8 +492,10 @@ class AdaptiveBatchNorm(Adaptation):
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
-        renormalised = renormalise(self.plan, domains.data, domains.others, monitor)
-        self._target_features = renormalised.target
+        renormalised = renormalise(
+            self.plan, domains.data, domains.others, monitor, judged=self._split.judged
+        )
+        self._judged_features = renormalised.judged
         return TrainingSet(
             data=renormalised.data,
             joined=None,
@@ -508,9 +503,9 @@ class AdaptiveBatchNorm(Adaptation):
             change=renormalised.change,
         )
 
-    def target_features(self) -> Array:
-        """See `Adaptation.target_features`."""
-        return self._target_features
+    def judged_features(self) -> Array:
+        """See `Adaptation.judged_features`."""
+        return self._judged_features
 
 
 class DomainAdversarial(_OnStandardised):

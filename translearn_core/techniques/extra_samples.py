@@ -83,14 +83,20 @@ class UnlabelledSet:
     """Unsorted photos as the run's frozen backbone sees them, rows in one order.
 
     `photos` is their manifest with absolute paths; `views` are tables like `TrainingData.views_pooled`.
+    In `groups` `(n,)` near-copies and frames of one burst share a number, where they were looked for.
     """
 
     photos: pd.DataFrame
     pooled: Array
     views: tuple[Array, ...]
+    groups: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    def groups_or_each(self) -> Ints:
+        """`groups`; each photo by itself where nobody looked."""
+        return np.arange(len(self)) if self.groups is None else self.groups
 
     def chosen(self, rows: npt.NDArray[np.integer]) -> UnlabelledSet:
         """Some of them."""
@@ -98,6 +104,7 @@ class UnlabelledSet:
             photos=self.photos.iloc[rows].reset_index(drop=True),
             pooled=self.pooled[rows],
             views=tuple(view[rows] for view in self.views),
+            groups=None if self.groups is None else self.groups[rows],
         )
 
     def as_extra_samples(self, targets: Array, weights: Array | None = None) -> ExtraSamples:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from translearn_core import jobs
 from translearn_core.errors import TransLearnError
+from translearn_core.evaluation.metrics import wilson_interval
 from translearn_core.i18n import _, ngettext
 from translearn_core.recipe import resolve
+from translearn_core.recipe.technique_table import LEAST_LABELLED
 from translearn_core.run_settings import Settings
 from translearn_core.runs import Run, run_caveats
 from translearn_core.runs.run_metrics import AdaptationMetrics, RunMetrics
@@ -101,20 +103,34 @@ def new_domain_words(metrics: RunMetrics) -> tuple[str, str]:
             else _("Adapted to the new domain; its accuracy there is not known yet.")
         )
         how = _(
-            "To measure it, bring in photos from there that are sorted into the same classes and "
-            "choose them as the new domain: their labels are used to measure, not to train."
-        )
+            "To measure it, bring in photos from there that are sorted into the same classes, at least "
+            "{least}, and choose them as the new domain: one in five is kept to measure, and no label "
+            "is used to train."
+        ).format(least=LEAST_LABELLED)
         return unknown, f"{how} {old}"
     sentence = _("Right on {after:,} of {n:,} photos of the new domain ({share}).").format(
         n=n,
         after=round((figures.target_accuracy_after or 0.0) * n),
         share=format.percent(figures.target_accuracy_after or 0.0),
     )
-    if figures.helps is not False:
+    before = round((figures.target_accuracy_before or 0.0) * n)
+    if figures.held_back:
+        low, high = wilson_interval((figures.target_accuracy_after or 0.0) * n, n)
+        interval = _("95 % confidence interval for other photos from there: {range}.")
+        old = f"{interval.format(range=format.percent_range(low, high))} {old}"
+    if figures.helps is not False and figures.held_back:
+        rest = ngettext(
+            "Without adaptation {before:,} of them are right. It was adapted to {n:,} other photo from "
+            "there; these were kept to measure.",
+            "Without adaptation {before:,} of them are right. It was adapted to {n:,} other photos from "
+            "there; these were kept to measure.",
+            figures.n_target,
+        ).format(before=before, n=figures.n_target)
+    elif figures.helps is not False:
         rest = _(
             "Without adaptation {before:,} of them are right. These are the photos that it was "
-            "adapted to; their labels were used to count only."
-        ).format(before=round((figures.target_accuracy_before or 0.0) * n))
+            "adapted to; of others from there, fewer may be right."
+        ).format(before=before)
     elif figures.told_apart is not None and figures.left_plain != "few_classes":
         rest = _(
             "These photos can hardly be told from the labelled ones, so this is the plain model; "

@@ -49,8 +49,8 @@ def choose(name: str, own: Dataset) -> None:
     if name == "adapt_to":
         st.caption(
             _(
-                "Photos from there that are sorted into the same classes work, too: their classes"
-                " are only used to measure the gain."
+                "Photos from there that are sorted into the same classes work, too: one in five is"
+                " kept to measure the gain, and their classes are used for nothing else."
             )
         )
     _show_upload(name)

@@ -297,6 +297,13 @@ def test_a_run_adapted_to_a_new_domain_says_where_it_was_tested(workspace: Path)
     told |= {"n_target_labelled": 50, "target_accuracy_before": 0.3, "target_accuracy_after": 0.7}
     sentence = run_text.result_sentence(with_figures(run, adaptation=told))[0]
     assert sentence == "Right on 35 of 50 photos of the new domain (70 %)."
+    before = run_text.result_sentence(with_figures(run, adaptation=told))[1]
+    assert "These are the photos that it was adapted to" in before, "an earlier version's run"
+    kept = told | {"held_back": True, "n_target": 200}
+    sentence, rest = run_text.result_sentence(with_figures(run, adaptation=kept))
+    assert "Right on 35 of 50 photos" in sentence
+    assert "15 of them are right. It was adapted to 200 other photos from there" in rest
+    assert "95 % confidence interval for other photos from there: 56 – 81 %." in rest
     left = with_figures(run, adaptation=told | {"helps": False})
     assert "It was not clear that" in run_text.result_sentence(left)[1], "as earlier runs decided"
     left = with_figures(run, adaptation=told | {"helps": False, "told_apart": 0.6})
