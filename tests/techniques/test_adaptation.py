@@ -22,18 +22,14 @@ from translearn_core.graph.assembly import build_head
 from translearn_core.monitor import SILENT, Monitor
 from translearn_core.run_settings import make_settings
 from translearn_core.techniques import domains
-from translearn_core.techniques.adaptation import (
-    Adaptation,
-    Coral,
-    LabelPropagation,
-    _left_plain,
-    coral,
-    surest,
-)
+from translearn_core.techniques.adaptation import Adaptation
+from translearn_core.techniques.adaptation_methods import Coral, coral
+from translearn_core.techniques.auto_adaptation import LabelPropagation, _left_plain
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.domains import Domains
 from translearn_core.techniques.extra_samples import UnlabelledSet
 from translearn_core.techniques.learning import LearnedHead, learn_head
+from translearn_core.techniques.pseudo_labels import surest
 from translearn_core.techniques.when_to_adapt import AdaptationCheck
 
 NO_TEST = predictions.TestPredictions(

@@ -11,7 +11,7 @@ import pytest
 from tests.support.clouds import WIDTH, accuracy, draw_clouds
 from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation import linear_probe
-from translearn_core.techniques.adaptation import coral
+from translearn_core.techniques.adaptation_methods import coral
 from translearn_core.techniques.bagged_answers import (
     USUAL,
     answer_plainly,

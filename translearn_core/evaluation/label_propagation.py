@@ -2,7 +2,7 @@
 
 Owns: `balance_classes` (matching predictions to class priors), spherical k-means from initial
 predictions, the kNN graph, and `propagate`.
-Leaves to others: whose features and predictions (`techniques/adaptation.py`,
+Leaves to others: whose features and predictions (`techniques/auto_adaptation.py`,
 `techniques/self_training.py`).
 
 Arrays: features `(n, d) float32`, probabilities `(n, classes)`, class priors `(classes,)`. Probabilities

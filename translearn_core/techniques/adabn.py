@@ -3,7 +3,7 @@
 Owns: measuring them in one pass through the Keras graph, and the features with them: the head
 learns on labelled photos with statistics of their own, and answers with those of the new domain,
 which are what the saved network holds.
-Leaves to others: the technique (`adaptation.py`), extracting features with changed weights
+Leaves to others: the technique (`adaptation_methods.py`), extracting features with changed weights
 (`features/extractor.py`).
 """
 

@@ -5,7 +5,7 @@ says of features as they are), `neighbourhoods` (of several sizes) and `average_
 ones, as they are and spread).
 Leaves to others: the alignment with even class shares and how answers are spread
 (`balanced_alignment.py`), whether anything is adapted (`when_to_adapt.py`), the technique
-(`adaptation.py`).
+(`auto_adaptation.py`).
 
 Answers that are spread among photos that are alike fall for all of a cluster or for none: a few other
 labelled photos, another size of neighbourhood, and a cluster is of another class. Their average over such

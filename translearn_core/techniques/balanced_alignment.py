@@ -4,7 +4,7 @@ Owns: `BalancedAlignment` (target features aligned to the source as if every cla
 frequent there, and how its answers change under other shares), `BaggedAnswers` and `spread_answers`
 (among photos that are alike).
 Leaves to others: the average of aligned and plain answers (`bagged_answers.py`), the technique
-(`adaptation.py`), whether anything is adapted (`when_to_adapt.py`), neighbours and balance
+(`auto_adaptation.py`), whether anything is adapted (`when_to_adapt.py`), neighbours and balance
 (`evaluation/label_propagation.py`).
 
 Aligning mean and deviation over all photos takes a difference in class shares for a shift of the

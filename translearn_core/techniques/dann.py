@@ -2,7 +2,7 @@
 
 Owns: the layer that turns gradients round, and the short training in which a head learns classes
 from labelled photos while its hidden layer unlearns the domain, from sorted and unlabelled ones.
-Leaves to others: which features (`adaptation.py`), building the head (`graph/assembly.py`).
+Leaves to others: which features (`adaptation_methods.py`), building the head (`graph/assembly.py`).
 """
 
 from __future__ import annotations

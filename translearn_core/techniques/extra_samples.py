@@ -2,7 +2,7 @@
 
 Owns: `UnlabelledSet` (unlabelled photos with their features), `with_extra_samples` (the training data of a run with
 such samples appended).
-Leaves to others: which classes they are taken for (`adaptation.py`, `self_training.py`), the pass
+Leaves to others: which classes they are taken for (`auto_adaptation.py`, `self_training.py`), the pass
 over them (`features/extractor.py`), where they lie (`datasets.open_unlabelled`).
 """
 

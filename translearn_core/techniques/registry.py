@@ -17,7 +17,7 @@ from translearn_core.techniques.warm_start import WarmStart
 
 
 def _adaptation(plan: Plan) -> Technique:
-    from translearn_core.techniques.adaptation import METHODS
+    from translearn_core.techniques.adaptation_methods import METHODS
 
     return METHODS[plan.settings.adaptation](plan)
 

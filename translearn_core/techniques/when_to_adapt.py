@@ -4,7 +4,7 @@ Owns: `AdaptationCheck` and the bounds by which it decides, `tell_apart` (whethe
 `diversity` (whether plain answers have something to go by), and `judge_alignment`, which makes a check
 without labels of the target, with what else speaks for alignment.
 Leaves to others: what is adapted (`balanced_alignment.py`, `bagged_answers.py`), the technique and its sentences
-(`adaptation.py`).
+(`auto_adaptation.py`).
 
 How the rule and its bounds were chosen: docs/experiments/domain_adaptation.md.
 """
