@@ -13,13 +13,13 @@ from tests.support.trained import copy_of, trained
 from translearn_core.export import program
 from translearn_core.export.formats import FORMATS
 from translearn_core.formatting import percent
-from translearn_core.reports import model_card_text
+from translearn_core.reports import model_card_text, result_text
 from translearn_core.reports.report import report_html
 from translearn_core.reports.techniques_text import compare_with_plain
 from translearn_core.runs import Run
 from translearn_core.runs.run_caveats import caveats_of
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_ui.components import run_picker, run_text
+from translearn_ui.components import run_picker
 
 pytestmark = pytest.mark.awkward
 
@@ -107,7 +107,7 @@ def test_comparison_counts_and_names_no_share(run: Run, workspace: Path) -> None
 
 def test_pages_name_no_share(run: Run) -> None:
     assert "%" not in run_picker.describe_run(run)
-    assert "%" not in "".join(run_text.result_sentence(run.metrics))
+    assert "%" not in "".join(result_text.result_sentence(run.metrics))
     app = open_app("results", run=run.id)
     assert_well(app)
     shown = "\n".join([words(app), *(element.proto.body for element in app.get("html"))])

@@ -28,7 +28,7 @@ from translearn_core.i18n import _
 from translearn_core.imaging import decoder_process
 from translearn_core.jobs.queue import sharing_order
 from translearn_core.recipe.resolve import resolve
-from translearn_core.reports import techniques_text
+from translearn_core.reports import result_text, techniques_text
 from translearn_core.run_settings import Settings
 from translearn_core.runs import Run, run_caveats
 from translearn_core.runs.run_metrics import RunMetrics
@@ -183,6 +183,8 @@ def _print_result(metrics: RunMetrics, settings: Settings) -> None:
         print_line(gap)
     if not metrics.n_test:
         print_line(_("No photos were left for a test."))
+    elif metrics.tested_elsewhere:
+        print_line(" ".join(result_text.result_sentence(metrics)))
     elif metrics.tested_on_known_scenes:
         print_line(run_caveats.same_scene(metrics))
     else:

@@ -18,6 +18,7 @@ from translearn_core.export.reading import PACKAGE
 from translearn_core.formatting import percent
 from translearn_core.imaging.square import BORDER
 from translearn_core.runs import Run
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.runs.task_heads import load_heads
 from translearn_core.runs.threshold import read_threshold
 from translearn_core.templates import render, render_block
@@ -118,4 +119,16 @@ def _quality(run: Run) -> list[str]:
         f"Right on {metrics.test_correct} of {metrics.n_test} photos that it had not seen "
         f"while learning ({percent(metrics.accuracy)})."
     )
+    if metrics.tested_elsewhere:
+        return [_new_domain(metrics), f"Photos like those it learned from: {first}", *further]
     return [first, *further]
+
+
+def _new_domain(metrics: RunMetrics) -> str:
+    """The accuracy in the domain that the model was adapted to."""
+    figures = metrics.adaptation
+    if figures is None or figures.target_accuracy_after is None:
+        return "Photos of the new domain, which it was adapted to: not measured."
+    n, share = figures.n_target_labelled, figures.target_accuracy_after
+    seen = "" if figures.held_back else " (it was adapted to these)"
+    return f"Photos of the new domain: right on {round(share * n)} of {n}{seen} ({percent(share)})."

@@ -22,6 +22,7 @@ from translearn_core.jobs.queue import (
 from translearn_core.jobs.runner import current_runner
 from translearn_core.runs import Job, JobConfig, Run, list_runs
 from translearn_core.runs.annotations import display_name
+from translearn_core.runs.run_caveats import told_share
 from translearn_core.runs.state import JobState
 
 
@@ -31,7 +32,7 @@ class Doing:
 
     Attributes:
         ahead: how many are ahead of it in the queue; 0 where it does not wait.
-        accuracy: on test photos, in [0, 1]; None where there is none.
+        accuracy: the share of right answers that it is known by, in [0, 1]; None where there is none.
     """
 
     run: Run
@@ -52,7 +53,7 @@ def doing_in(space: Path) -> Doing | None:
         if state.state == "queued":
             order = waiting_order()
             ahead = order.index(run) if run in order else 0
-        accuracy = run.metrics.test_accuracy if run.has_result else None
+        accuracy = told_share(run.metrics) if run.has_result else None
         return Doing(run, state, ahead, accuracy)
     return None
 
@@ -62,7 +63,7 @@ def newest_result_in(space: Path) -> Doing | None:
     with spaces.acting_in(space):
         found = [run for run in list_runs(space / "runs") if run.has_result]
     for run in sorted(found, key=lambda run: run.config.created, reverse=True):
-        accuracy = run.metrics.test_accuracy
+        accuracy = told_share(run.metrics)
         if accuracy is not None and not run.state.is_live:
             return Doing(run, run.state, accuracy=accuracy)
     return None

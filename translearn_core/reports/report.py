@@ -35,7 +35,7 @@ from translearn_core.formatting import certainty, percent, percent_range, stamp
 from translearn_core.i18n import _, language, ngettext, number, tag
 from translearn_core.palette import class_color
 from translearn_core.reports import charts as report_charts
-from translearn_core.reports import model_card_text
+from translearn_core.reports import model_card_text, result_text
 from translearn_core.run_settings import setting_fields
 from translearn_core.runs import Run, run_caveats
 from translearn_core.runs.annotations import Notes, display_name, read_notes
@@ -177,6 +177,9 @@ def _verdict(case: _Case) -> dict[str, str]:
     metrics = case.metrics
     if not case.n_test:
         return {"sentence": _("No photos were left for a test."), "drawing": ""}
+    if metrics.tested_elsewhere:
+        sentence, rest = result_text.result_sentence(metrics)
+        return {"sentence": sentence, "drawing": "", "range": rest}
     seen_scenes = run_caveats.same_scene(metrics)
     if seen_scenes:
         return {"sentence": seen_scenes, "drawing": ""}

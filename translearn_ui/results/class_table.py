@@ -16,6 +16,8 @@ from translearn_ui.components import class_marks, format
 def show(run: Run, metrics: RunMetrics) -> None:
     """Each class in words and numbers, the weakest first."""
     st.header(_("Class by class"), anchor=False)
+    if metrics.tested_elsewhere:
+        st.caption(_("The test photos here are of the source domain."))
     places = class_marks.of_classes(run.config.dataset, metrics.classes)
     weakest_first = sorted(metrics.per_class, key=lambda row: row.recall or 0.0)
     known = metrics.test_accuracy is not None

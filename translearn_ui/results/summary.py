@@ -10,6 +10,7 @@ from html import escape
 import streamlit as st
 
 from translearn_core.i18n import _
+from translearn_core.reports import result_text
 from translearn_core.runs import Run, run_caveats
 from translearn_core.runs.annotations import display_name
 from translearn_core.runs.run_metrics import RunMetrics
@@ -22,7 +23,7 @@ WIDE_INTERVAL = 0.25
 
 def show(run: Run, metrics: RunMetrics) -> None:
     """The sentence, and the same as a picture: share, interval, guessing; of which model it is."""
-    sentence, rest = run_text.result_sentence(metrics)
+    sentence, rest = result_text.result_sentence(metrics)
     is_headline = metrics.test_accuracy is not None and not metrics.tested_elsewhere
     scale = scale_html(metrics) if is_headline else ""
     low, high = metrics.test_interval

@@ -10,8 +10,9 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
+from translearn_core.reports import result_text
 from translearn_core.runs import LIVE_STATES
-from translearn_ui.components import run_text, sort_offer, verdict_note
+from translearn_ui.components import sort_offer, verdict_note
 from translearn_ui.shell import frame, sort_next
 
 
@@ -27,7 +28,7 @@ def show_other_run(dataset: Dataset) -> None:
         _("A training on these photos is going on.")
         if lives
         else _("The last training on these photos: {result}").format(
-            result=run_text.result_sentence(latest.metrics)[0]
+            result=result_text.result_sentence(latest.metrics)[0]
         )
     )
     with st.container(

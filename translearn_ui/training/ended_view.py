@@ -8,8 +8,9 @@ import streamlit as st
 
 from translearn_core import jobs
 from translearn_core.i18n import _
+from translearn_core.reports import result_text
 from translearn_core.runs import JobState, Run, run_caveats
-from translearn_ui.components import curves_view, format, run_actions, run_text, sample_tiles
+from translearn_ui.components import curves_view, format, run_actions, sample_tiles
 from translearn_ui.components.run_progress import POLL_S, RunProgress
 from translearn_ui.shell import frame
 
@@ -29,7 +30,7 @@ def _show_outcome(run: Run, state: JobState) -> None:
     """A run that came to an end as it should: its sentence, and the next step."""
     with st.container(key="live_done", gap="small"):
         if run.has_result:
-            sentence, rest = run_text.result_sentence(run.metrics)
+            sentence, rest = result_text.result_sentence(run.metrics)
             if state.state == "stopped":
                 rest = _("Stopped early; the best so far was kept.") + " " + rest
             figure = _figure(run)

@@ -14,8 +14,8 @@ from translearn_core import datasets, jobs
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
+from translearn_core.reports import result_text
 from translearn_core.runs import LIVE_STATES, Run
-from translearn_ui.components import run_text
 from translearn_ui.shell import frame
 from translearn_ui.training import ended_view, live, start_button
 
@@ -54,7 +54,7 @@ def _show_next(dataset: Dataset | None, run: Run | None, key: str) -> None:
     missing = _missing(dataset, key)
     if run is not None and run.has_result:
         frame.tab_title(ended_view.tab_title(run, run.state))
-        sentence, rest = run_text.result_sentence(run.metrics)
+        sentence, rest = result_text.result_sentence(run.metrics)
         st.markdown(f"**{frame.sentence(sentence)}** {frame.sentence(rest)}")
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_next"):
         if st.button(

@@ -17,8 +17,7 @@ from translearn_core import runs
 from translearn_core.atomic import write_atomically
 from translearn_core.run_settings import Settings
 from translearn_core.runs import Run
-from translearn_core.runs.run_metrics import RunMetrics
-from translearn_ui.components import named_tabs, run_text
+from translearn_ui.components import named_tabs
 from translearn_ui.components.run_progress import RunProgress
 from translearn_ui.results import tabs
 from translearn_ui.training import run_words
@@ -280,39 +279,6 @@ def test_finished_run_says_its_result_and_the_next_step(workspace: Path) -> None
     assert "95 % confidence interval for photos like these: 78 – 91 %" in words(app)
     assert "live_results" in labels(app)
     assert len(app.get("plotly_chart")) == 2
-
-
-def with_figures(run: Run, **figures: Any) -> RunMetrics:
-    """The figures of a run with others among them."""
-    return RunMetrics.model_validate(run.metrics.as_dict() | figures)
-
-
-def test_a_run_adapted_to_a_new_domain_says_where_it_was_tested(workspace: Path) -> None:
-    run = make_run(workspace)
-    finish(run)
-    told = {"tested_photos_seen": 0, "n_target_labelled": 0}
-    sentence, rest = run_text.result_sentence(with_figures(run, adaptation=told))
-    assert "not known yet" in sentence
-    assert "On 100 test photos of the source domain it is right on 86 (86 %)." in rest
-    told |= {"n_target_labelled": 50, "target_accuracy_before": 0.3, "target_accuracy_after": 0.7}
-    sentence = run_text.result_sentence(with_figures(run, adaptation=told))[0]
-    assert sentence == "Right on 35 of 50 photos of the new domain (70 %)."
-    before = run_text.result_sentence(with_figures(run, adaptation=told))[1]
-    assert "These are the photos that it was adapted to" in before, "an earlier version's run"
-    kept = told | {"held_back": True, "n_target": 200}
-    sentence, rest = run_text.result_sentence(with_figures(run, adaptation=kept))
-    assert "Right on 35 of 50 photos" in sentence
-    assert "15 of them are right. It was adapted to 200 other photos from there" in rest
-    assert "95 % confidence interval for other photos from there: 56 – 81 %." in rest
-    left = with_figures(run, adaptation=told | {"helps": False})
-    assert "It was not clear that" in run_text.result_sentence(left)[1], "as earlier runs decided"
-    left = with_figures(run, adaptation=told | {"helps": False, "told_apart": 0.6})
-    assert "can hardly be told from the labelled ones" in run_text.result_sentence(left)[1]
-    few = {"helps": False, "told_apart": 1.0, "left_plain": "few_classes"}
-    left = with_figures(run, adaptation=told | few)
-    assert "It was not clear that" in run_text.result_sentence(left)[1]
-    given = with_figures(run, adaptation=told, test_given=True)
-    assert "new photos" in run_text.result_sentence(given)[0], "the person named the test photos"
 
 
 def test_lost_run_shows_its_log_and_a_way_on(workspace: Path) -> None:
