@@ -47,7 +47,7 @@ def test_one_in_five_labelled_photos_of_each_class_judges_and_is_not_adapted_to(
     assert np.bincount(found.labels).tolist() == [12, 6]
     for photo, code in zip(found.judged.photos["class_name"], found.labels, strict=True):
         assert photo == CLASSES[code], "of no other class"
-    assert found.tested == 0
+    assert (found.left_out, found.seen) == (0, 0)
     again = split(others)
     assert list(again.judged.photos["path"]) == list(found.judged.photos["path"])
 
@@ -73,12 +73,12 @@ def test_where_few_have_labels_all_are_adapted_to(labelled: int) -> None:
 def test_test_photos_of_the_run_are_not_adapted_to() -> None:
     others = place([""] * 40)
     found = split(others, tested=25)
-    assert found.tested == 25
+    assert (found.left_out, found.seen) == (25, 0)
     assert list(found.adapted.photos["path"]) == list(others.photos["path"][25:])
 
 
 def test_where_the_target_is_the_test_it_is_adapted_to_all_the_same() -> None:
     """A run says so of its figures."""
     found = split(place([""] * 40), tested=35)
-    assert found.tested == 0
+    assert (found.left_out, found.seen) == (0, 35)
     assert len(found.adapted) == 40

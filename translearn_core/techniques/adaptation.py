@@ -28,7 +28,6 @@ from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.inputs import FeatureSource, InMemory
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
-from translearn_core.runs.provenance import are_copies
 from translearn_core.techniques.base import Technique, Techniques, TrainingSet
 from translearn_core.techniques.domains import Domains
 from translearn_core.techniques.extra_samples import gather_unlabelled
@@ -112,8 +111,6 @@ class Adaptation(Technique):
         before, after = self._before, self._head_after
         raw = self._training.own_features or data.pooled
         target, target_after = InMemory(held.judged.pooled), InMemory(self.judged_features())
-        tested = data.photos.iloc[test.test_rows].drop_duplicates("sha256")
-        seen = are_copies(tested, others.photos)
         figures: dict[str, Any] = {
             "way": self.plan.settings.adaptation,
             "n_target": len(others),
@@ -124,8 +121,8 @@ class Adaptation(Technique):
             "held_back": True,
             "target_accuracy_before": _accuracy(before.head, target, known, held.labels),
             "target_accuracy_after": _accuracy(after, target_after, known, held.labels),
-            "tested_photos_seen": int(seen.sum()),
-            "tested_photos_left_out": held.tested,
+            "tested_photos_seen": held.seen,
+            "tested_photos_left_out": held.left_out,
         }
         return {"adaptation": figures | self.facts()}
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
 from translearn_core.datasets.components import connect
@@ -36,13 +35,15 @@ class TargetSplit:
     Attributes:
         adapted: what is adapted to.
         judged: photos with labels that are kept to measure by, maybe none; `labels` `(k,)` are their classes.
-        tested: how many are left out because they are test photos of the run.
+        left_out: how many are not adapted to because they are test photos of the run.
+        seen: how many test photos of the run are adapted to, because without them too few were left.
     """
 
     adapted: UnlabelledSet
     judged: UnlabelledSet
     labels: Ints
-    tested: int
+    left_out: int
+    seen: int
 
 
 def split_target(settings: Settings, data: TrainingData, others: UnlabelledSet) -> TargetSplit:
@@ -60,24 +61,24 @@ def split_target(settings: Settings, data: TrainingData, others: UnlabelledSet) 
     scenes = connect(copies, chain)
     codes = {name: code for code, name in enumerate(data.classes)}
     labels = np.array([codes.get(name, -1) for name in others.photos["class_name"]], np.int64)
-    tested = _with_scenes(are_copies(others.photos, _tested(data)).to_numpy(), scenes)
-    if len(others) - tested.sum() < FEWEST:
+    test = data.photos.iloc[data.rows("test")].drop_duplicates("sha256")
+    tested = _with_scenes(are_copies(others.photos, test).to_numpy(), scenes)
+    keeps_tested = len(others) - tested.sum() < FEWEST
+    if keeps_tested:
         tested[:] = False
     judging = _choose_judges(np.where(tested, -1, labels), scenes, settings.seed)
     adapted = ~tested & ~_with_scenes(judging, scenes)
     if adapted.sum() < FEWEST:
         judging[:] = False
         adapted = ~tested
+    chosen = replace(others.chosen(np.flatnonzero(adapted)), groups=copies[adapted])
     return TargetSplit(
-        adapted=replace(others.chosen(np.flatnonzero(adapted)), groups=copies[adapted]),
+        adapted=chosen,
         judged=others.chosen(np.flatnonzero(judging)),
         labels=labels[judging],
-        tested=int(tested.sum()),
+        left_out=int(tested.sum()),
+        seen=int(are_copies(test, chosen.photos).sum()) if keeps_tested else 0,
     )
-
-
-def _tested(data: TrainingData) -> pd.DataFrame:
-    return data.photos.iloc[data.rows("test")].drop_duplicates("sha256")
 
 
 def _with_scenes(chosen: Bools, scenes: Ints) -> Bools:
