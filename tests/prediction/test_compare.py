@@ -266,6 +266,32 @@ def test_a_source_that_is_gone_is_said(dataset: Dataset) -> None:
     assert any("comes from gone" in text and "not known" in text for text in found.remarks)
 
 
+def test_photos_that_a_run_was_adapted_to_count_and_it_is_said(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    place = datasets.import_source(tmp_path / "given" / "test", check=True).id
+    plain = made_run(dataset, {0})
+    for used in ({"adaptation": {}}, {"selftraining": {"helps": True}}):
+        setting = "adapt_to" if "adaptation" in used else "unlabelled"
+        adapted = add_figures(made_run(dataset, set(), **{setting: place}), used)
+        found = compare([plain, adapted])
+        assert len(found.photos) == 30
+        assert any("30 of these photos are among those that" in text for text in found.remarks)
+        left = {name: figures | {"helps": False} for name, figures in used.items()}
+        remarks = compare([plain, add_figures(adapted, left)]).remarks
+        assert not any("among those that" in text for text in remarks), "they were not used"
+    kept = add_figures(adapted, {"adaptation": {"tested_photos_left_out": 30}})
+    assert not any("among those that" in text for text in compare([plain, kept]).remarks)
+
+
+def add_figures(run: Run, figures: dict[str, object]) -> Run:
+    """The run with others among its figures."""
+    path = run.folder / "metrics.json"
+    content = json.loads(path.read_text(encoding="utf-8")) | figures
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return run
+
+
 def test_runs_whose_photos_are_gone_are_compared_by_what_they_answered(dataset: Dataset) -> None:
     first, second = made_run(dataset, {0}), made_run(dataset, {1, 2})
     datasets.delete_dataset(dataset)

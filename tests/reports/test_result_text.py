@@ -62,6 +62,13 @@ def test_a_run_adapted_to_a_new_domain_says_where_it_was_tested(run: Run) -> Non
     assert "new photos" in sentence, "the person named the test photos"
 
 
+def test_a_test_photo_that_strayed_into_the_new_domain_does_not_turn_the_result(run: Run) -> None:
+    n = run.metrics.n_test
+    for name in ("tested_photos_left_out", "tested_photos_seen"):
+        assert "new domain" in result(run, adaptation=TOLD | {name: n // 2})[0]
+        assert "new photos" in result(run, adaptation=TOLD | {name: n // 2 + 1})[0]
+
+
 def test_a_run_of_an_earlier_version_says_that_it_was_adapted_to_what_measures_it(run: Run) -> None:
     sentence, rest = result(run, adaptation=TOLD | {"held_back": False})
     assert "Right on 35 of 50 photos" in sentence

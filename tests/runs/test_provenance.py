@@ -112,6 +112,16 @@ def test_what_runs_before_learned_from_is_handed_down(tmp_path: Path) -> None:
     assert provenance.training_hashes(Run(tmp_path)) is None
 
 
+def test_of_a_run_that_tells_nothing_it_is_said_that_the_test_may_be_too_good(home: Path) -> None:
+    run = create_run(home / "gone", make_settings({"backbone": "starter"}), dataset_name="Gone")
+    assert "It is not known which photos" in provenance.refuse_training_overlap(run, manifest(6))
+    photos, parts = manifest(6), np.array(["train", "test"] * 3)
+    provenance.write_photos(run, photos, parts, None)
+    assert provenance.refuse_training_overlap(run, photos[parts == "test"]) == ""
+    with pytest.raises(SettingsError, match="has learned from 1 of the 2 photos"):
+        provenance.refuse_training_overlap(run, photos[:2])
+
+
 def test_a_group_goes_where_its_earlier_photos_were(home: Path) -> None:
     """Sites of an earlier run keep their side; new photos of a site follow it."""
     before = create_run(home / "gone", make_settings({}))

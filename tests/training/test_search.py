@@ -131,6 +131,9 @@ def test_minutes_out_of_range_are_refused(colour_photos: Path, workspace: Path) 
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
     with pytest.raises(SettingsError, match="Received: 0"):
         jobs.create_study(dataset, minutes=0, settings=make_settings({"backbone": SMALL}))
+    for name in ("start_from", "distill_from"):  # its photos would judge settings
+        with pytest.raises(SettingsError, match="cannot build on another run"):
+            jobs.create_study(dataset, minutes=5, settings=make_settings({name: "run"}))
 
 
 class _Guessing(Search):

@@ -109,9 +109,9 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
         datasets.forget_groups(dataset)
         return gather_training_data(plan, monitor)
     subsets = split.loc[photos["path"]].to_numpy(dtype=str)
-    if settings.start_from:
-        before = find_run(settings.start_from)
-        subsets = provenance.inherit_split(subsets, photos, together.groups, before)
+    before = settings.start_from or plan.split_like
+    if before:
+        subsets = provenance.inherit_split(subsets, photos, together.groups, find_run(before))
     if dataset.record.grouped_by and not (subsets == "test").any():
         raise SourceError(
             _(

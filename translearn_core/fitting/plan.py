@@ -45,6 +45,8 @@ class Plan(ResolvedSettings):
     device: str = ""
     change: WeightChange | None = None
     """What the backbone's weights differ by from those of its file."""
+    split_like: str = ""
+    """The run whose split is inherited where no technique starts from it."""
 
     @property
     def fit(self) -> Fit:
@@ -81,8 +83,11 @@ class Plan(ResolvedSettings):
         return limit_blas(len(self.dataset.photos) * len(self.dataset.classes))
 
     def without_techniques(self) -> Plan:
-        """The plain run that it is compared with."""
-        return replace(self, settings=plain_settings(self.settings), techniques=(), change=None)
+        """The plain run that it is compared with, on the same test photos."""
+        plain = plain_settings(self.settings)
+        return replace(
+            self, settings=plain, techniques=(), change=None, split_like=self.settings.start_from
+        )
 
     @property
     def saves_by_record(self) -> bool:

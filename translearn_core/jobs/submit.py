@@ -127,6 +127,14 @@ def create_study(
     Raises:
         SettingsError: minutes out of range, or settings that do not fit.
     """
+    if settings.start_from or settings.distill_from:
+        raise SettingsError(
+            _(
+                "A search cannot build on another run (`start_from`, `distill_from`): that run has learned "
+                "from photos by which settings are compared. Search without it, then train with what was "
+                "found and start from that run."
+            )
+        )
     if not study.LEAST_MINUTES <= minutes <= study.MOST_MINUTES:
         raise SettingsError(
             _(

@@ -32,12 +32,13 @@ from translearn_core.evaluation.significance import (
 )
 from translearn_core.i18n import _, ngettext, number
 from translearn_core.prediction.compare_tasks import TaskComparison, compare_tasks, unshared_tasks
-from translearn_core.prediction.known_photos import Sources, sources_of
+from translearn_core.prediction.known_photos import Sources, seen_without_labels, sources_of
 from translearn_core.prediction.predict import predict
 from translearn_core.run_settings import setting_fields
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import display_name, read_notes
 from translearn_core.runs.predictions import read_predictions
+from translearn_core.runs.provenance import are_copies, hashes_of
 from translearn_core.runs.splits import RunSplit, recover_split
 
 MOST_RUNS = 8
@@ -297,6 +298,8 @@ def _find_photos(tests: Sequence[_Test]) -> _Found:
     if photos.empty:
         raise RunError(_no_photos() if known else _no_classes())
     photos = photos.sort_values(["truth", "file"], ignore_index=True)
+    for test in tests:
+        remarks += _tell_without_labels(test, photos)
     return _Found(
         photos,
         (*_remarks(tests, photos, known, int(learned.sum())), *remarks),
@@ -332,6 +335,35 @@ def _tell_sources(test: _Test, n: int) -> list[str]:
             ).format(run=run, sources=", ".join(test.sources.unknown))
         )
     return told
+
+
+def _tell_without_labels(test: _Test, photos: pd.DataFrame) -> list[str]:
+    """What is said of photos that a run may have seen without their labels."""
+    seen, figures = seen_without_labels(test.run), test.run.metrics.adaptation
+    if figures is not None and figures.tested_photos_left_out:
+        photos = photos[~photos["key"].isin(test.answers["key"])]  # not adapted to
+    if not len(seen) or not len(photos):
+        return []
+    n = int((photos["key"].isin(hashes_of(seen)) | _are_copies(photos, seen)).sum())
+    if not n:
+        return []
+    words = ngettext(
+        "{n} of these photos is among those that {run} was adapted to, or learned guessed classes of: it may "
+        "be right on it more easily than on others.",
+        "{n} of these photos are among those that {run} was adapted to, or learned guessed classes of: it "
+        "may be right on them more often than on others.",
+        n,
+    )
+    return [words.format(run=display_name(test.run), n=n)]
+
+
+def _are_copies(photos: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
+    """Which photos of the pool are near-duplicates of others, as `photos`; not those of unknown looks."""
+    looks = _looks_of(photos)
+    if not len(looks):
+        return pd.Series(False, index=photos.index)
+    found = pd.Series(are_copies(looks, others), index=looks.index)
+    return found.reindex(photos.index, fill_value=False)
 
 
 def _name_sources(sources: Sources) -> str:

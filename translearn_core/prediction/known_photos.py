@@ -1,6 +1,7 @@
-"""Photos that a run knows from the runs that it started from.
+"""Photos that a run knows from the runs that it started from, and those that it has seen without labels.
 
-Owns: `sources_of`, and which test photos a source has learned: they are no fair test of the run.
+Owns: `sources_of`, and which test photos a source has learned: they are no fair test of the run; and
+`seen_without_labels`, photos that a run was adapted to, or guessed the classes of.
 Leaves to others: the split of a run (`runs/splits.py`), recorded hashes (`runs/provenance.py`), the
 comparison (`compare.py`).
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from translearn_core.datasets.copy_groups import have_copies
+from translearn_core.datasets.unlabelled import open_unlabelled
 from translearn_core.errors import RunError, SourceError
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
@@ -82,6 +84,21 @@ def sources_of(run: Run) -> Sources:
         looks=pd.concat(looks, ignore_index=True) if looks else pd.DataFrame(),
         unknown=tuple(dict.fromkeys(unknown)),
     )
+
+
+def seen_without_labels(run: Run) -> pd.DataFrame:
+    """Manifest rows of the photos that a run was adapted to, or learned guessed classes of; none where there are
+    none, or where they are gone or were not used."""
+    settings, figures = run.config.settings, run.metrics
+    named = settings.adapt_to or settings.unlabelled
+    used = figures.adaptation or figures.selftraining
+    if not named or used is None or used.helps is False:
+        return pd.DataFrame()
+    try:
+        photos = open_unlabelled(named).photos
+    except SourceError:
+        return pd.DataFrame()
+    return photos[photos["checked"]]
 
 
 def _walk(run: Run, seen: set[object]) -> Iterator[tuple[str, Run | None]]:

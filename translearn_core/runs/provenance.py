@@ -103,11 +103,21 @@ def _brought(photos: pd.DataFrame) -> pd.Series:
 
 
 def training_hashes(run: Run) -> set[str] | None:
-    """Content hashes of the photos that a run was trained on; None where they are unknown."""
+    """Content hashes of the photos that a run was trained on; None where they are unknown.
+
+    Older runs, which recorded none, were trained on all photos of their data set but those they were tested on.
+    """
     photos = read_photos(run)
-    if photos is None:
+    if photos is not None:
+        return hashes_of(photos[photos["part"] != "test"])
+    predictions = read_table(run, "predictions.parquet", ["path"])
+    if predictions is None:
         return None
-    return hashes_of(photos[photos["part"] != "test"])
+    folder = Path(run.config.dataset)
+    if not (folder / "dataset.json").is_file():
+        return None
+    photos = datasets.open_dataset(folder).photos
+    return hashes_of(photos[~photos["path"].isin(predictions["path"])])
 
 
 def inherit_split(
@@ -131,7 +141,7 @@ def inherit_split(
     part_of = dict(zip(_brought(known), known["part"], strict=True))
     part_of |= zip(known["sha256"], known["part"], strict=True)
     part_of.pop("", None)
-    former_part = photos["sha256"].map(part_of)
+    former_part = photos["sha256"].map(part_of).astype(object)
     former_part = former_part.fillna(_brought(photos).map(part_of)).fillna("")
     unknown = np.flatnonzero(former_part == "")
     for part in ("test", "train"):  # the last one wins
@@ -162,27 +172,24 @@ def _groups_with(marked: Bools, groups: Ints) -> Bools:
     return np.isin(groups, np.unique(groups[marked]))
 
 
-def refuse_training_overlap(run: Run, tested: pd.DataFrame) -> None:
-    """Refuse a run that was trained on test photos of another.
-
-    The test accuracy would be optimistic. Where its data set or its predictions are gone, nothing
-    is refused.
+def refuse_training_overlap(run: Run, tested: pd.DataFrame) -> str:
+    """Refuse a run that was trained on test photos of another: its test accuracy would be optimistic.
 
     Args:
         tested: the photos of the test, rows of the manifest.
+
+    Returns:
+        What is to be said where it is not known what it was trained on; else empty.
 
     Raises:
         SettingsError: it was trained on some of them.
     """
     trained_on = training_hashes(run)
     if trained_on is None:
-        predictions = read_table(run, "predictions.parquet", ["path"])
-        folder = Path(run.config.dataset)
-        if predictions is None or not (folder / "dataset.json").is_file():
-            return
-        photos = datasets.open_dataset(folder).photos
-        tested_on = photos["path"].isin(predictions["path"])
-        trained_on = hashes_of(photos[~tested_on])
+        return _(
+            "It is not known which photos the model “{run}” has learned from. If photos of the test are among "
+            "them, the test accuracy is too optimistic: test it on photos that it cannot know."
+        ).format(run=display_name(run))
     tested = tested.drop_duplicates("sha256")
     learned = are_among(tested, trained_on) | datasets.have_copies(tested, _photos_of(run, "train"))
     n = int(learned.sum())
@@ -194,3 +201,4 @@ def refuse_training_overlap(run: Run, tested: pd.DataFrame) -> None:
                 "shares."
             ).format(run=display_name(run), n=n, total=len(tested))
         )
+    return ""

@@ -66,7 +66,9 @@ class Distillation(Technique):
         data = training.data
         self._teacher = teacher = find_run(self.plan.settings.distill_from)
         columns = _columns(teacher, data.classes)
-        refuse_training_overlap(teacher, data.photos.iloc[data.rows("test")])
+        unknown = refuse_training_overlap(teacher, data.photos.iloc[data.rows("test")])
+        if unknown:
+            monitor.warning(unknown)
         rows = np.flatnonzero(data.split != "test")
         probs = _ask(self.plan, teacher, data, rows, monitor)[..., columns]  # (views, n, classes)
         self._agreement = float((probs[0].argmax(axis=1) == data.labels[rows]).mean())

@@ -34,7 +34,12 @@ from translearn_core.monitor import Monitor
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
 from translearn_core.runs.model_files import KERAS, require_whole
-from translearn_core.runs.provenance import are_copies, refuse_training_overlap
+from translearn_core.runs.provenance import (
+    are_among,
+    are_copies,
+    refuse_training_overlap,
+    training_hashes,
+)
 from translearn_core.techniques.base import Technique, TrainingSet
 from translearn_core.techniques.extra_samples import (
     UnlabelledSet,
@@ -93,7 +98,9 @@ class WarmStart(Technique):
         monitor.stage("technique")
         plan, data = self.plan, training.data
         self._run = run = find_run(plan.settings.start_from)
-        refuse_training_overlap(run, data.photos.iloc[data.rows("test")])
+        unknown = refuse_training_overlap(run, data.photos.iloc[data.rows("test")])
+        if unknown:
+            monitor.warning(unknown)
         self._shared = [name for name in run.labels if name in data.classes]
         self._layers: list[str] = []
         self._verdict: RehearsalChoice | None = None
@@ -140,8 +147,13 @@ def _left_out(verdict: RehearsalChoice) -> str:
 
 
 def _old_photos(plan: Plan, run: Run, data: TrainingData, monitor: Monitor) -> UnlabelledSet | None:
-    """The photos of the run to start from whose classes are known here; None without any."""
-    folder = Path(run.config.dataset)
+    """The photos that the run to start from has learned from whose classes are known here; None without any.
+
+    Its test photos are left out: it is compared with others by them, and later runs may be tested on them.
+    """
+    folder, learned = Path(run.config.dataset), training_hashes(run)
+    if learned is None:
+        return None
     if not (folder / "dataset.json").is_file():
         monitor.warning(
             _(
@@ -152,7 +164,7 @@ def _old_photos(plan: Plan, run: Run, data: TrainingData, monitor: Monitor) -> U
         return None
     others = gather_unlabelled(plan, str(folder), monitor)
     own = are_copies(others.photos, data.photos)
-    known = others.photos["class_name"].isin(data.classes)
+    known = others.photos["class_name"].isin(data.classes) & are_among(others.photos, learned)
     chosen = np.flatnonzero((known & ~own).to_numpy())
     return others.chosen(chosen) if len(chosen) else None
 
