@@ -196,6 +196,28 @@ def test_several_copies_of_a_photo_are_one_group(workspace: Path, tmp_path: Path
     assert groups.nunique() == 8
 
 
+@pytest.mark.parametrize(("moved", "least"), [(0.03, 0.9), (0.06, 0.75)])
+def test_second_frames_are_found_among_others_without_features(
+    workspace: Path, tmp_path: Path, moved: float, least: float
+) -> None:
+    """Shot again after a moment, into another folder, and read as a data set of its own."""
+    rng = np.random.default_rng(3)
+    for number in range(20):
+        scene, (width, height) = draw_scene(number), (170, 127)
+        x, y = 11 + moved * 192 * np.array([1, -1])[rng.integers(0, 2, 2)] * (0.8, 0.6)
+        frames = {"first": scene.crop((11, 9, 11 + width, 9 + height))}
+        frames["second"] = scene.crop((int(x), int(y) - 2, int(x) + width - 3, int(y) + height - 4))
+        for folder, frame in frames.items():
+            if folder == "second" or number < 12:
+                (tmp_path / folder / "a").mkdir(parents=True, exist_ok=True)
+                frame.save(tmp_path / folder / f"a/{number:02}.jpg", quality=88)
+    first, second = (datasets.import_source(tmp_path / name).photos for name in ("first", "second"))
+    known = second["file"].str.extract(r"(\d+)\.jpg")[0].astype(int).to_numpy() < 12
+    found = datasets.have_copies(second, first)
+    assert not found[~known].any()
+    assert found[known].mean() >= least
+
+
 def test_photos_have_copies_among_others_in_a_chain_too(workspace: Path, tmp_path: Path) -> None:
     """Frames of a fixed camera that were saved again, smaller, beside photos of other things."""
     rng = np.random.default_rng(0)

@@ -3,12 +3,12 @@
 Owns: what counts as an exact copy, a near copy and a burst, and finding them without comparing all
 pairs. Leaves to others: the groups that they form (`copy_groups.py`), what follows from it (`split.py`,
 `feasibility/detectors.py`), registering two photos (`registration.py`), mirrored and turned copies
-(`turned_copies.py`).
+(`turned_copies.py`), and those with a caption (`captioned_copies.py`).
 
 Candidate pairs are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
-most 10 bits and whose thumbnails correlate by at least 0.96; and, where features of a network are
-available, nearest neighbours in feature space, which finds crops and changes of light that hashes
-miss. Then one photo is registered on the other. Between classes, tight crops are looked for, too,
+most 10 bits and whose thumbnails correlate by at least 0.96; and nearest neighbours in the feature space of
+a network, which finds crops and changes of light that hashes miss, or, without features, those that look most alike.
+Then one photo is registered on the other. Between classes, tight crops are looked for, too,
 since one photo may not lie in two classes. Thresholds were measured on photos of litter,
 flowers, hands and PACS with seeded copies; recall and precision on two of these sets:
 `docs/benchmarks.md`.
@@ -25,10 +25,12 @@ import pandas as pd
 
 from translearn_core.arrays import Bools, Floats, Ints
 from translearn_core.datasets.augmented_names import find_named_copies
+from translearn_core.datasets.captioned_copies import find_captioned_copies
 from translearn_core.datasets.components import connected
 from translearn_core.datasets.crop_search import shrink
 from translearn_core.datasets.embedding import Features, normalised_embedding
 from translearn_core.datasets.hash_search import find_close_hashes
+from translearn_core.datasets.look_alikes import find_look_alikes
 from translearn_core.datasets.nearest import nearest_pairs, rows_at_once
 from translearn_core.datasets.registration import (
     compare_pairs,
@@ -51,9 +53,12 @@ sets of more than 10,000 photos for so many of them."""
 _HASH_MARGIN, _MAX_HASH_COSINE = 0.15, 0.65
 """Photos with nearly equal hashes may be frames of one burst with so much less similarity of features,
 and from 0.65 on in any case. Things on white have such hashes, too, but unlike features."""
-_MOST_TURNED = 5_000
-"""Photos up to which turned copies are looked for without features: all of them are compared, which
-features cost anyway."""
+_MOST_COMPARED = 5_000
+"""Photos up to which copies are looked for without features by comparing all of them, which features cost
+anyway."""
+_MIN_FRAME = 0.92
+"""Mean of the correlations of the whole image and of its fine structure from which photos that look alike are
+frames of one burst."""
 _STRICT = (4, 0.99)
 _STRICT_SIMILARITY = 0.97
 _MAX_NEIGHBOURS = 12
@@ -141,6 +146,9 @@ def find_pairs(
         first, second, by_hash, strict = _add(
             first, second, strict, representatives[first_open], representatives[second_open]
         )
+    elif len(rows) <= _MOST_COMPARED:
+        more = find_look_alikes(thumbnails, representatives)
+        first, second, by_hash, strict = _add(first, second, strict, *more)
     if for_groups:
         kept = strict | (chains[first] != chains[second])
         first, second, by_hash, strict = (
@@ -154,6 +162,7 @@ def find_pairs(
     if embedding is None:
         scores[undecided] = (whole + fine) / 2
         near[undecided] = scores[undecided] >= MIN_SIMILARITY
+        kept_pairs[undecided] = by_hash[undecided] | (scores[undecided] >= _MIN_FRAME)
     else:
         similarity = multiply(embedding, first_open, second_open)
         scores[undecided] = (whole + fine + similarity) / 3
@@ -168,11 +177,12 @@ def find_pairs(
     strict |= clipped >= _STRICT_SIMILARITY
     pairs = Pairs.of(rows[first], rows[second], clipped, near=near, strict=strict)
     pairs = _join(_join(exact, pairs.where(kept_pairs)), named)
-    if embedding is not None or len(rows) <= _MOST_TURNED:
+    if embedding is not None or len(rows) <= _MOST_COMPARED:
         pairs = _join(pairs, _turned_copies(thumbnails, embedding, representatives, rows))
+        pairs = _as_near(pairs, _captioned_copies(thumbnails, representatives, rows))
     if embedding is None:
         return pairs
-    return _add_crops(pairs, _tight_crops(thumbnails, embedding, table, rows))
+    return _as_near(pairs, _tight_crops(thumbnails, embedding, table, rows))
 
 
 def _turned_copies(
@@ -197,11 +207,17 @@ def _tight_crops(
     return Pairs.of(rows[first[cropped]], rows[second[cropped]], likeness, near=True)
 
 
-def _add_crops(pairs: Pairs, crops: Pairs) -> Pairs:
-    """The union; a pair that is a tight crop is near, whatever it was."""
-    n = 1 + max((int(part.second.max(initial=0)) for part in (pairs, crops)), default=0)
-    is_crop = np.isin(pairs.first * n + pairs.second, crops.first * n + crops.second)
-    return _join(pairs.where(~is_crop | pairs.near), crops)
+def _captioned_copies(thumbnails: GreyThumbnails, representatives: Ints, rows: Ints) -> Pairs:
+    """Copies but for a strip at the top or the bottom; `rows` are those of `thumbnails`."""
+    first, second, likeness = find_captioned_copies(thumbnails, representatives)
+    return Pairs.of(rows[first], rows[second], likeness, near=True)
+
+
+def _as_near(pairs: Pairs, more: Pairs) -> Pairs:
+    """The union; a pair of `more`, which are near, is near whatever it was."""
+    n = 1 + max((int(part.second.max(initial=0)) for part in (pairs, more)), default=0)
+    known = np.isin(pairs.first * n + pairs.second, more.first * n + more.second)
+    return _join(pairs.where(~known | pairs.near), more)
 
 
 def _add(

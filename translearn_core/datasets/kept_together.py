@@ -26,9 +26,9 @@ from translearn_core.datasets.duplicates import Pairs, bare_hashes, find_pairs
 from translearn_core.datasets.embedding import Features
 from translearn_core.datasets.recordings import in_single_recordings
 
-METHOD = 3
+METHOD = 4
 """Of finding near-duplicates. What an earlier one stored is found anew when there are features: 1 knew no
-mirrored and turned copies, 2 no fixed cameras."""
+mirrored and turned copies, 2 no fixed cameras, 3 no captions."""
 LEAST_GROUPS = 3
 """Groups of a class that training, validation and test take."""
 

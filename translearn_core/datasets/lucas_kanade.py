@@ -39,7 +39,7 @@ class Aligned:
 
     def fine_structures(self) -> tuple[Floats, Floats]:
         """Both images without their local means."""
-        return _subtract_local_mean(self.sampled), _subtract_local_mean(self.template)
+        return subtract_local_mean(self.sampled), subtract_local_mean(self.template)
 
     def fine(self) -> Floats:
         """Correlation of the fine structures, which tells copies from similar photos, `(n,)`."""
@@ -168,7 +168,7 @@ def _correlate_inside(a: Floats, b: Floats, inside: Bools) -> Floats:
     return result
 
 
-def _subtract_local_mean(values: Floats) -> Floats:
+def subtract_local_mean(values: Floats) -> Floats:
     """What differs from the local mean, `(n, pixels)`."""
     side, edge = round(values.shape[1] ** 0.5), _FINE_WINDOW // 2
     padded = np.pad(
