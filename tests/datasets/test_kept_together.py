@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.support.drawing import make_tree
+from tests.support.drawing import draw_scene, make_tree
 from translearn_core import datasets
 from translearn_core.datasets.split import chained_classes, scarce_groups, torn_groups
 from translearn_core.errors import SourceError
@@ -197,6 +197,41 @@ def test_named_groups_decide_where_near_copies_would_melt_a_class_into_one(
     assert pd.Series(split).groupby(names.to_numpy()).nunique().max() == 1
     assert set(split) == {"train", "val", "test"}
     assert chained_classes(frames) == []
+    (note,) = datasets.split_notes(frames)
+    assert "24 photos have near-copies in other groups (pupil), in c, p" in note
+    assert "too good" in note
+
+
+def test_copies_of_photos_of_another_group_are_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three pupils have shared their photos, each saved again."""
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
+    pupils = {}
+    for number in range(24):
+        scene = draw_scene(number)
+        for again in range(3):
+            path = tmp_path / f"photos/{'cd'[number % 2]}/{number}-{again}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scene.save(path, quality=95 - 10 * again)
+            pupils[path.name] = f"pupil{(number + again) % 3}"
+    dataset = datasets.import_source(tmp_path / "photos")
+    names = dataset.photos["file"].map(lambda file: pupils[Path(file).name])
+    datasets.set_groups(dataset, dict(zip(dataset.photos["path"], names, strict=True)), by="pupil")
+    scenes = dataset.photos["file"].str.extract(r"(\d+)-")[0].to_numpy()
+    for seed in range(3):
+        split = split_of(dataset, seed)
+        used = (split != "aside").to_numpy()
+        assert used.sum() == 24, "one of each three"
+        assert pd.Series(scenes[used]).is_unique
+        assert (
+            pd.Series(split[used].to_numpy()).groupby(names[used].to_numpy()).nunique().max() == 1
+        )
+        assert {"train", "test"} <= set(split[used])
+    given = datasets.given_splits(dataset)
+    assert (given == "aside").sum() == 48, "the feasibility check leaves them out, too"
+    notes = datasets.split_notes(dataset)
+    assert any("48 photos are near-copies of photos in other groups (pupil)" in n for n in notes)
 
 
 def test_names_of_a_single_photo_each_hide_no_scene(

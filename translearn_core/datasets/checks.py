@@ -49,6 +49,8 @@ from translearn_core.datasets.manifest_checks import (
     find_pages,
     find_range,
     find_scarce_groups,
+    find_shared_copies,
+    find_surplus_copies,
     find_too_few,
     find_too_small,
     find_torn_groups,
@@ -64,6 +66,8 @@ from translearn_core.datasets.manifest_checks import (
     tell_notes,
     tell_pages,
     tell_scarce_groups,
+    tell_shared_copies,
+    tell_surplus_copies,
     tell_too_few,
     tell_too_small,
     tell_torn_groups,
@@ -166,7 +170,16 @@ def _note_splits(dataset: Dataset) -> list[str]:
     return result
 
 
-_BESIDE_ACCURACY = ("augmented", "one_chain", "few_groups", "torn_group", "leak", "one_size")
+_BESIDE_ACCURACY = (
+    "augmented",
+    "one_chain",
+    "few_groups",
+    "copied_group",
+    "shared_group",
+    "torn_group",
+    "leak",
+    "one_size",
+)
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -461,6 +474,33 @@ CHECKS: tuple[Check, ...] = (
         needs="manifest",
         find=find_scarce_groups,
         tell=tell_scarce_groups,
+    ),
+    Check(
+        name="copied_group",
+        title=N_("Copies in several groups"),
+        threshold=1.0,
+        rule="photos are grouped, near-copies connect so many groups that names decide alone, and a photo is a "
+        "near-copy of photos of which most are in another group",
+        sentence=N_("So no split has copies on both sides."),
+        advice=N_("Nothing to do; or name groups so that copies are in one."),
+        needs="manifest",
+        find=find_surplus_copies,
+        tell=tell_surplus_copies,
+    ),
+    Check(
+        name="shared_group",
+        title=N_("Groups of the same photos"),
+        threshold=1.0,
+        rule="as before, but without these photos a class would have fewer than three groups",
+        sentence=N_(
+            "They may stand on both sides of a split: the accuracy is too good for photos of other things."
+        ),
+        advice=N_(
+            "Name groups so that copies are in one, or do without groups (`--group-by none`)."
+        ),
+        needs="manifest",
+        find=find_shared_copies,
+        tell=tell_shared_copies,
     ),
     Check(
         name="torn_group",

@@ -1,8 +1,8 @@
 """Photos that stay on one side of every split: near-duplicates and named groups, joined.
 
 Owns: `Together`, and `<dataset>/groups.parquet`, a row per photo: `path`, `group` (near-duplicates),
-`part` and `edge` (`chains.cut_chains`), `turned`, the `fingerprint` of the set that it was computed for, and the `method`. Leaves to
-others: what a near-duplicate is (`duplicates.py`, `copy_groups.py`), named groups (`grouping.py`), splitting
+`part` and `edge` (`copy_chains.cut_chains`), `turned`, `scene`, the `fingerprint` of the set that it was computed for, and the
+`method`. Leaves to others: what a near-duplicate is (`duplicates.py`, `copy_groups.py`), named groups (`grouping.py`), splitting
 (`split.py`).
 
 The first feature extraction (of a run or a check) assigns near-duplicates; later ones reuse them, so
@@ -19,6 +19,7 @@ import pandas as pd
 from translearn_core.arrays import Bools, Ints
 from translearn_core.atomic import disk_errors, parse_parquet
 from translearn_core.datasets.components import connect
+from translearn_core.datasets.copied_groups import LEAST_GROUPS, are_torn, part_copies
 from translearn_core.datasets.copy_chains import cut_chains
 from translearn_core.datasets.copy_groups import find_groups
 from translearn_core.datasets.dataset import Dataset, write_table
@@ -29,18 +30,18 @@ from translearn_core.datasets.recordings import in_single_recordings
 METHOD = 4
 """Of finding near-duplicates. What an earlier one stored is found anew when there are features: 1 knew no
 mirrored and turned copies, 2 no fixed cameras, 3 no captions."""
-LEAST_GROUPS = 3
-"""Groups of a class that training, validation and test take."""
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """`copies`: near-duplicates; see `Together` for the others."""
+    """`copies`: near-duplicates; `scene`: the chain of each photo that is cut by names instead, -1 for none; see
+    `Together` for the others."""
 
     copies: Ints
     part: Ints
     edge: Bools
     turned: Bools
+    scene: Ints
 
 
 _hash_groups: dict[tuple[str, str, int], _Stored] = {}
@@ -58,6 +59,8 @@ class Together:
         edge: which photos are the last of such a part.
         named: which photos lie in a group with a name.
         turned: which photos have a mirrored, turned or tilted copy by their looks.
+        surplus: which photos are used for nothing, because copies of them are in other groups.
+        shared: which photos have copies in other groups all the same, because their class has too few groups.
     """
 
     groups: Ints
@@ -66,6 +69,8 @@ class Together:
     edge: Bools
     named: Bools
     turned: Bools
+    surplus: Bools
+    shared: Bools
 
 
 def groups(dataset: Dataset) -> Ints:
@@ -112,6 +117,7 @@ def assign_groups(dataset: Dataset, features: Features, *, pairs: Pairs | None =
                 "part": stored.part,
                 "edge": stored.edge,
                 "turned": stored.turned,
+                "scene": stored.scene,
                 "method": METHOD,
             }
         )
@@ -130,22 +136,28 @@ def forget_groups(dataset: Dataset) -> None:
 def _find(dataset: Dataset, features: Features | None, pairs: Pairs | None) -> _Stored:
     photos = dataset.photos
     pairs = find_pairs(photos, features, for_groups=True) if pairs is None else pairs
-    copies, part, edge = _with_parts(dataset, *find_groups(photos, features, pairs=pairs))
+    copies, chain = find_groups(photos, features, pairs=pairs)
+    scene = np.where(_are_named(photos), chain, -1)
+    copies, part, edge = _with_parts(dataset, copies, chain)
     turned = np.zeros(len(photos), np.bool_)
     by_looks = pairs.where(pairs.turned & ~pairs.strict)
     turned[by_looks.first] = turned[by_looks.second] = True
-    return _Stored(copies, part, edge, turned & (part < 0))  # a thing turns in a video, too
+    return _Stored(copies, part, edge, turned & (part < 0), scene)  # a thing turns in a video, too
+
+
+def _are_named(photos: pd.DataFrame) -> Bools:
+    """Which photos have a name that others share; one of a single photo keeps nothing together."""
+    names = photos["group_name"]
+    named: Bools = ((names != "") & names.duplicated(keep=False)).to_numpy()
+    return named
 
 
 def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> tuple[Ints, Ints, Bools]:
     """Near-duplicates with the parts of chains among them, the place of each part, and edges. The
-    only recording of a class is a chain, however much it moved. A name that several photos share says
-    more than their looks, one of a single photo keeps nothing together."""
-    names = dataset.photos["group_name"]
-    named = ((names != "") & names.duplicated(keep=False)).to_numpy()
+    only recording of a class is a chain, however much it moved. A name says more than the looks."""
     single = in_single_recordings(dataset.photos)
-    codes, _names = pd.factorize(names)
-    chain = np.where(named, -1, chain)
+    codes, _names = pd.factorize(dataset.photos["group_name"])
+    chain = np.where(_are_named(dataset.photos), -1, chain)
     chain = np.where(single, chain.max(initial=-1) + 1 + codes, chain)
     copies = np.where(single, copies.max(initial=-1) + 1 + np.arange(len(copies)), copies)
     part, edge = cut_chains(dataset, chain)
@@ -161,30 +173,47 @@ def _joined(dataset: Dataset, stored: _Stored) -> Together:
     """Near-duplicates joined with named groups.
 
     Where that leaves a class fewer groups than a split takes, although it has enough names, the
-    names alone decide in it, but for exact copies.
+    names alone decide in it, but for exact copies; near-copies in other groups are then put aside.
     """
     photos = dataset.photos
     copies, part, edge, turned = stored.copies, stored.part, stored.edge, stored.turned
     groups_by_name = photos["group_name"].where((photos["group_name"] != "") & (part < 0))
     names, values = pd.factorize(groups_by_name)
     if not len(values):
-        named = np.zeros(len(photos), np.bool_)
+        none = np.zeros(len(photos), np.bool_)
         return Together(
-            groups=copies, copies=copies, part=part, edge=edge, named=named, turned=turned
+            groups=copies,
+            copies=copies,
+            part=part,
+            edge=edge,
+            named=none,
+            turned=turned,
+            surplus=none,
+            shared=none,
         )
     groups = connect(copies, names)
     table = pd.DataFrame({"class": photos["class_name"].to_numpy(dtype=object), "group": groups})
     table["name"] = np.where(names >= 0, names, len(values) + copies)
     counts = table.groupby("class")[["group", "name"]].transform("nunique")
     melted = (counts["group"] < counts["name"].clip(upper=LEAST_GROUPS)).to_numpy()
+    surplus = shared = np.zeros(len(photos), np.bool_)
     if melted.any():
         hashes = bare_hashes(photos)
         same_file, _hashes = pd.factorize(hashes.where(hashes != ""))
         groups = connect(np.where(melted & (names >= 0), -1, copies), names, same_file)
+        surplus, shared = part_copies(table["class"].to_numpy(), copies, groups)
+    shared = shared | are_torn(stored.scene, groups)
     named = np.isin(groups, groups[names >= 0])
     part = np.where(named, -1, part)
     return Together(
-        groups=groups, copies=copies, part=part, edge=edge & ~named, named=named, turned=turned
+        groups=groups,
+        copies=copies,
+        part=part,
+        edge=edge & ~named,
+        named=named,
+        turned=turned,
+        surplus=surplus,
+        shared=shared,
     )
 
 
@@ -207,6 +236,7 @@ def _read(dataset: Dataset, *, method: int = 1) -> _Stored | None:
         no_edge = np.zeros(len(table), np.bool_)  # written before there were edges
         edge = table["edge"].to_numpy(np.bool_) if "edge" in table else no_edge
         turned = table["turned"].to_numpy(np.bool_) if "turned" in table else no_edge
-        return _Stored(table["group"].to_numpy(np.int64), part, edge, turned)
+        scene = table["scene"].to_numpy(np.int64) if "scene" in table else none
+        return _Stored(table["group"].to_numpy(np.int64), part, edge, turned, scene)
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
+from translearn_core.arrays import Bools
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.duplicates import bare_hashes
 from translearn_core.datasets.file_names import group_lookalikes, tidy
@@ -398,6 +399,41 @@ def tell_torn_groups(found: Sequence[Finding], dataset: Dataset) -> str:
         "{names}.",
         len(found),
     ).format(n=len(found), by=dataset.record.grouped_by, names=list_names(groups))
+
+
+def find_surplus_copies(dataset: Dataset) -> Iterator[Finding]:
+    """Photos that are put aside, because copies of them are in other named groups."""
+    yield from _marked(dataset, "copied_group", together(dataset).surplus)
+
+
+def tell_surplus_copies(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count the photos."""
+    return ngettext(
+        "{n} photo is a near-copy of photos in other groups ({by}) and is put aside.",
+        "{n} photos are near-copies of photos in other groups ({by}) and are put aside.",
+        len(found),
+    ).format(n=len(found), by=dataset.record.grouped_by)
+
+
+def find_shared_copies(dataset: Dataset) -> Iterator[Finding]:
+    """Photos with near-copies in other named groups that are not put aside."""
+    yield from _marked(dataset, "shared_group", together(dataset).shared)
+
+
+def tell_shared_copies(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count the photos and name their classes."""
+    classes = sorted({one.note for one in found})
+    return ngettext(
+        "{n} photo has near-copies in other groups ({by}), in {names}.",
+        "{n} photos have near-copies in other groups ({by}), in {names}.",
+        len(found),
+    ).format(n=len(found), by=dataset.record.grouped_by, names=list_names(classes))
+
+
+def _marked(dataset: Dataset, check: str, marked: Bools) -> Iterator[Finding]:
+    photos = dataset.photos[marked]
+    for path, name in zip(photos["path"], photos["class_name"], strict=True):
+        yield Finding(check=check, path=str(path), score=1.0, note=str(name))
 
 
 def _known(dataset: Dataset) -> pd.DataFrame:

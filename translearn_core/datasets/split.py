@@ -15,13 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
+from translearn_core.datasets.copied_groups import LEAST_GROUPS
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.duplicates import bare_hashes
-from translearn_core.datasets.kept_together import LEAST_GROUPS, Together, together
+from translearn_core.datasets.kept_together import Together, together
 
 ASIDE = "aside"
 """The split of photos that are used for nothing: between two stretches of time on different sides, and
-copies of photos that the source gives for another split."""
+copies of photos that the source gives for another split, or that are in another named group."""
 LEAST_TRAINED = 0.5
 """Share of its given training photos that a class keeps where copies of them are held out; where it
 would be less, the copies that are held out are put aside."""
@@ -188,7 +189,7 @@ def _follow_given(
 
 
 def given_splits(dataset: Dataset) -> npt.NDArray[np.object_]:
-    """The splits that the source gives, with copies in two of them put aside.
+    """The splits that the source gives, with copies in two of them, or in two named groups, put aside.
 
     The test stays as it was given, and what is learned from and selected by holds no copy of it. Where that
     would take too many training photos of a class, its copies in the test and in validation are put
@@ -199,14 +200,16 @@ def given_splits(dataset: Dataset) -> npt.NDArray[np.object_]:
     """
     given = dataset.photos["split"].to_numpy(dtype=object)
     names = dataset.photos["class_name"].to_numpy(dtype=object)
-    copies = together(dataset).copies
-    result = given.copy()
+    kept = together(dataset)
+    copies = kept.copies
+    result = np.where(kept.surplus & np.isin(given, ["", "train"]), ASIDE, given).astype(object)
     for held_out, others in (("test", ("val", "train")), ("val", ("train",))):
         members = np.isin(copies, copies[result == held_out])
         result[members & np.isin(result, others)] = ASIDE
     trained = pd.Series(given == "train").groupby(names).transform("sum").to_numpy()
     left = pd.Series(result == "train").groupby(names).transform("sum").to_numpy()
-    short = (given == "train") & (result == ASIDE) & (left < LEAST_TRAINED * trained)
+    is_aside = (given == "train") & (result == ASIDE) & ~kept.surplus
+    short = is_aside & (left < LEAST_TRAINED * trained)
     members = np.isin(copies, copies[short])
     result[members & (given == "train")] = "train"
     result[members & np.isin(given, ["val", "test"])] = ASIDE

@@ -40,6 +40,8 @@ from translearn_core.datasets.manifest_checks import (
     find_exact_copies,
     find_imbalance,
     find_scarce_groups,
+    find_shared_copies,
+    find_surplus_copies,
     find_too_few,
     find_torn_groups,
 )
@@ -396,6 +398,8 @@ DETECTORS: dict[str, Detector] = {
     "augmented": lambda evidence: find_augmented(evidence.dataset),
     "one_chain": lambda evidence: find_chains(evidence.dataset),
     "few_groups": lambda evidence: find_scarce_groups(evidence.dataset),
+    "copied_group": lambda evidence: find_surplus_copies(evidence.dataset),
+    "shared_group": lambda evidence: find_shared_copies(evidence.dataset),
     "torn_group": lambda evidence: find_torn_groups(evidence.dataset),
     "random_split": _find_random_split,
 }
