@@ -495,9 +495,7 @@ CHECKS: tuple[Check, ...] = (
         sentence=N_(
             "They may stand on both sides of a split: the accuracy is too good for photos of other things."
         ),
-        advice=N_(
-            "Name groups so that copies are in one, or do without groups (`--group-by none`)."
-        ),
+        advice=N_("Name groups so that copies are in one, or do without groups."),
         needs="manifest",
         find=find_shared_copies,
         tell=tell_shared_copies,
