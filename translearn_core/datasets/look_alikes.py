@@ -17,6 +17,7 @@ from translearn_core.imaging.stats import GreyThumbnails
 
 _BLURRED = 8
 _NEIGHBOURS = 2
+"""With one, of a burst of several frames each finds one other, and they stay in pairs."""
 _LEAST = 0.6
 _AT_ONCE = 2**12
 
