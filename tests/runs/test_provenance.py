@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from tests.support.drawing import draw_image
+from tests.support.drawing import draw_image, draw_scene
 from tests.support.photos import draw_photos
 from tests.support.trained import train
 from translearn_core import datasets
@@ -77,10 +78,28 @@ def test_photos_that_were_saved_again_are_those_of_the_run_before(home: Path) ->
     assert not learned & tested
     assert len(tested) > len(numbers(first, "test")), "new photos are tested, too"
     tests = recover_split(second).rows("test")
-    provenance.refuse_training_overlap(first, tests)
     everything = datasets.open_dataset(Path(second.config.dataset)).photos
+    is_tested = everything["path"].isin(tests["path"]).to_numpy()
+    assert provenance.refuse_training_overlap(first, everything, is_tested) == ""
     with pytest.raises(SettingsError, match=rf"learned from {len(learned)} of the 32 photos"):
-        provenance.refuse_training_overlap(first, everything)
+        provenance.refuse_training_overlap(first, everything, np.ones(32, bool))
+
+
+def test_whether_photos_of_one_data_set_are_copies_is_not_asked_by_looks_again(home: Path) -> None:
+    """Features have told that: a teacher may have learned from what looks like a test photo."""
+    draw_scene(1).save(home / "a.png")
+    with Image.open(home / "a.png") as scene:
+        for name, left in (("learned", 0), ("tested", 8)):
+            (home / "photos" / "x").mkdir(parents=True, exist_ok=True)
+            scene.crop((left, 4, left + 180, 140)).save(home / f"photos/x/{name}.jpg")
+    dataset = datasets.import_source(home / "photos")
+    photos, is_tested = dataset.photos, dataset.photos["file"].str.contains("tested").to_numpy()
+    assert datasets.have_copies(photos[is_tested], photos[~is_tested]).all()
+    teacher = create_run(dataset.folder, make_settings({"backbone": "starter"}))
+    provenance.write_photos(teacher, photos, np.where(is_tested, "test", "train"), None)
+    assert provenance.refuse_training_overlap(teacher, photos, is_tested) == ""
+    with pytest.raises(SettingsError, match="has learned from 1 of the 1 photos"):
+        provenance.refuse_training_overlap(teacher, photos[is_tested], np.ones(1, bool))
 
 
 def manifest(n: int) -> pd.DataFrame:
@@ -114,12 +133,14 @@ def test_what_runs_before_learned_from_is_handed_down(tmp_path: Path) -> None:
 
 def test_of_a_run_that_tells_nothing_it_is_said_that_the_test_may_be_too_good(home: Path) -> None:
     run = create_run(home / "gone", make_settings({"backbone": "starter"}), dataset_name="Gone")
-    assert "It is not known which photos" in provenance.refuse_training_overlap(run, manifest(6))
+    assert "It is not known which photos" in provenance.refuse_training_overlap(
+        run, manifest(6), np.ones(6, bool)
+    )
     photos, parts = manifest(6), np.array(["train", "test"] * 3)
     provenance.write_photos(run, photos, parts, None)
-    assert provenance.refuse_training_overlap(run, photos[parts == "test"]) == ""
+    assert provenance.refuse_training_overlap(run, photos, parts == "test") == ""
     with pytest.raises(SettingsError, match="has learned from 1 of the 2 photos"):
-        provenance.refuse_training_overlap(run, photos[:2])
+        provenance.refuse_training_overlap(run, photos, np.arange(6) < 2)
 
 
 def test_a_group_goes_where_its_earlier_photos_were(home: Path) -> None:

@@ -145,7 +145,8 @@ def inherit_split(
     former_part = former_part.fillna(_brought(photos).map(part_of)).fillna("")
     unknown = np.flatnonzero(former_part == "")
     for part in ("test", "train"):  # the last one wins
-        copies = datasets.have_copies(photos.iloc[unknown], _photos_of(before, part))
+        others = _photos_of(before, part, beside=photos)
+        copies = datasets.have_copies(photos.iloc[unknown], others)
         former_part.iloc[unknown[copies]] = part
     trained_on = _groups_with(former_part.isin(["train", "val"]).to_numpy(), groups)
     tested_on = _groups_with((former_part == "test").to_numpy(), groups) & ~trained_on
@@ -156,15 +157,21 @@ def inherit_split(
     return result.astype(str)
 
 
-def _photos_of(run: Run, part: str) -> pd.DataFrame:
+def _photos_of(run: Run, part: str, *, beside: pd.DataFrame) -> pd.DataFrame:
     """Rows of the manifest of the photos that a run was tested on ("test"), or learned from or selected by;
-    none where its data set is gone or it is not known."""
+    none where its data set is gone or it is not known.
+
+    Args:
+        beside: photos that are left out: which of these are near-duplicates of each other is known from
+            their features, and looks alone are a weaker sign.
+    """
     recorded, folder = read_photos(run), Path(run.config.dataset)
     if recorded is None or not (folder / "dataset.json").is_file():
         return pd.DataFrame()
     photos = datasets.open_dataset(folder).photos
     chosen = (recorded["part"] == "test") == (part == "test")
-    return photos[are_among(photos, hashes_of(recorded[chosen]))]
+    known = are_among(photos, hashes_of(recorded[chosen]))
+    return photos[known & ~are_among(photos, hashes_of(beside))]
 
 
 def _groups_with(marked: Bools, groups: Ints) -> Bools:
@@ -172,11 +179,11 @@ def _groups_with(marked: Bools, groups: Ints) -> Bools:
     return np.isin(groups, np.unique(groups[marked]))
 
 
-def refuse_training_overlap(run: Run, tested: pd.DataFrame) -> str:
+def refuse_training_overlap(run: Run, photos: pd.DataFrame, is_tested: Bools) -> str:
     """Refuse a run that was trained on test photos of another: its test accuracy would be optimistic.
 
     Args:
-        tested: the photos of the test, rows of the manifest.
+        photos: rows of the manifest; `is_tested` `(n,)` are the photos of the test.
 
     Returns:
         What is to be said where it is not known what it was trained on; else empty.
@@ -190,8 +197,9 @@ def refuse_training_overlap(run: Run, tested: pd.DataFrame) -> str:
             "It is not known which photos the model “{run}” has learned from. If photos of the test are among "
             "them, the test accuracy is too optimistic: test it on photos that it cannot know."
         ).format(run=display_name(run))
-    tested = tested.drop_duplicates("sha256")
-    learned = are_among(tested, trained_on) | datasets.have_copies(tested, _photos_of(run, "train"))
+    tested = photos[is_tested].drop_duplicates("sha256")
+    others = _photos_of(run, "train", beside=photos)
+    learned = are_among(tested, trained_on) | datasets.have_copies(tested, others)
     n = int(learned.sum())
     if n:
         raise SettingsError(

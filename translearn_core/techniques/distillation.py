@@ -66,7 +66,7 @@ class Distillation(Technique):
         data = training.data
         self._teacher = teacher = find_run(self.plan.settings.distill_from)
         columns = _columns(teacher, data.classes)
-        unknown = refuse_training_overlap(teacher, data.photos.iloc[data.rows("test")])
+        unknown = refuse_training_overlap(teacher, data.photos, data.split == "test")
         if unknown:
             monitor.warning(unknown)
         rows = np.flatnonzero(data.split != "test")

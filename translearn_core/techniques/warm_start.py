@@ -98,7 +98,7 @@ class WarmStart(Technique):
         monitor.stage("technique")
         plan, data = self.plan, training.data
         self._run = run = find_run(plan.settings.start_from)
-        unknown = refuse_training_overlap(run, data.photos.iloc[data.rows("test")])
+        unknown = refuse_training_overlap(run, data.photos, data.split == "test")
         if unknown:
             monitor.warning(unknown)
         self._shared = [name for name in run.labels if name in data.classes]
