@@ -491,7 +491,8 @@ CHECKS: tuple[Check, ...] = (
         name="shared_group",
         title=N_("Groups of the same photos"),
         threshold=1.0,
-        rule="as before, but without these photos a class would have fewer than three groups",
+        rule="as before, but without these photos a class would have fewer than three groups; or a chain of "
+        "near-copies has photos in several groups",
         sentence=N_(
             "They may stand on both sides of a split: the accuracy is too good for photos of other things."
         ),
