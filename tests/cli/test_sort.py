@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.drawing import draw_photo, make_tree
 from translearn_core import datasets
-from translearn_core.cli.sort_work import Copies, _copy
+from translearn_core.cli.sort_work import Copies, _copy, _given
 
 
 def test_copying_leaves_files_of_before_as_they_are(tmp_path: Path) -> None:
@@ -54,3 +54,17 @@ def test_a_copy_follows_its_photo_to_another_class_unless_it_was_changed(tmp_pat
     assert copies == Copies(made=3, moved=1, removed=1, kept=("cat/2.jpg",))
     assert files == ["cat/0 (2).jpg", "cat/2.jpg", "dog/0.jpg", "dog/2.jpg"]
     assert copy_again() == (Copies(made=3), files), "nothing is said or copied a second time"
+
+
+def test_rows_of_the_table_that_do_not_fit_are_said(tmp_path: Path) -> None:
+    pile = make_tree(tmp_path / "pile", {".": 4}, start=10)
+    files = sorted(path.name for path in pile.iterdir())
+    rows = [f"{files[0]},red", f"{files[0]},blue", f"{files[1]},red", "gone.jpg,blue"]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,class", *rows]), encoding="utf-8")
+    dataset = datasets.open_unlabelled(str(pile))
+    given, notes = _given(dataset, pile, tmp_path / "labels.csv", ())
+    assert given == {files[1]: "red"}
+    said = " ".join(notes)
+    assert "gone.jpg" in said
+    assert files[0] in said
+    assert "left out" not in said, "photos without a label are what is sorted"

@@ -521,6 +521,34 @@ def test_code_pages_are_told_apart(encoding: str, tmp_path: Path) -> None:
     assert set(datasets.import_source(path).classes) == set(ODD_NAMES[encoding])
 
 
+FAR_NAMES = {
+    "cp1253": ["γυαλί", "χαρτί"],
+    "cp737": ["γυαλι", "χαρτι"],
+    "cp1255": ["זכוכית", "נייר"],
+    "cp862": ["זכוכית", "נייר"],
+    "cp1256": ["زجاج", "ورق"],
+    "cp857": ["kağıt", "şişe"],
+    "cp1254": ["kağıt", "şişe"],
+    "koi8-r": ["кошка", "собака"],
+    "cp852": ["sklo", "papír"],
+}
+"""Code pages that are not guessed."""
+
+
+@pytest.mark.parametrize("encoding", FAR_NAMES)
+def test_names_in_a_code_page_that_is_not_guessed_are_asked_about(
+    encoding: str, tmp_path: Path
+) -> None:
+    path = _raw_names(tmp_path / "a.zip", _encoded(FAR_NAMES[encoding], encoding))  # type: ignore[arg-type]
+    dataset = datasets.import_source(path)
+    if set(dataset.classes) != set(FAR_NAMES[encoding]):
+        (question,) = dataset.record.questions
+        assert encoding in question.options
+        assert any(name in question.text for name in dataset.classes)
+    chosen = datasets.import_source(path, choices=datasets.ImportChoices(names=encoding))
+    assert set(chosen.classes) == set(FAR_NAMES[encoding])
+
+
 def test_an_unsure_encoding_is_told_and_can_be_chosen(tmp_path: Path) -> None:
     path = _raw_names(tmp_path / "a.zip", _encoded(["玻璃", "zoo"], "gbk"))  # type: ignore[arg-type]
     dataset = datasets.import_source(path)

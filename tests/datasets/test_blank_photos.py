@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tests.support.drawing import draw_image, draw_photo
 from tests.support.image_files import save_image
@@ -39,3 +39,21 @@ def test_a_grey_half_is_noticed(workspace: Path, tmp_path: Path) -> None:
             image.save(tmp_path / name / f"{name}{n}.jpg")
     said = " ".join(datasets.warnings(datasets.import_source(tmp_path)))
     assert "1 photo has a side that is of one grey (a/a1.jpg)" in said
+
+
+def test_drawings_in_thin_lines_are_not_blank(workspace: Path, tmp_path: Path) -> None:
+    """Few pixels of them are dark, so that by their levels they are nearly white."""
+    for name, ground, ink in (("circles", "white", "black"), ("stars", "black", "white")):
+        (tmp_path / name).mkdir()
+        for n in range(3):
+            image = Image.new("RGB", (200, 200), ground)
+            draw = ImageDraw.Draw(image)
+            if name == "circles":
+                draw.ellipse((30 + n, 30, 150, 150), outline=ink, width=2)
+            else:
+                for star in range(30):
+                    x, y = (37 * star + 11 * n) % 190, (53 * star + 7 * n) % 190
+                    draw.ellipse((x, y, x + 5, y + 5), fill=ink)
+            image.save(tmp_path / name / f"{n}.png")
+    said = " ".join(datasets.warnings(datasets.import_source(tmp_path, in_place=True)))
+    assert "of one colour" not in said

@@ -49,7 +49,16 @@ def test_balanced_accuracy_counts_every_measured_class_alike() -> None:
     ]
     assert balanced_accuracy(classes) == 0.5
     assert balanced_accuracy([]) is None
-    assert "50 % are right (balanced accuracy)" in caveats(classes)[1]
+    said = caveats(classes)
+    assert any("50 % are right (balanced accuracy)" in text for text in said)
+    assert "No photo is tested of none: how often they are recognised is not known" in said[0]
+    assert not any("none (0)" in text for text in said), "once is enough"
+
+
+def test_a_class_that_was_learned_from_next_to_nothing_is_named() -> None:
+    few = ClassCount(name="few", n_train=1, n_test=30, recall=0.9)
+    said = "\n".join(caveats([*SOUND, few], n_val=30))
+    assert "Learned from fewer than 5 photos: few (1)." in said
 
 
 def test_a_test_that_says_something_else_is_told_either_way() -> None:

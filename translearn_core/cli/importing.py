@@ -16,6 +16,7 @@ from translearn_core.cli.choices import ImportOptions, with_option
 from translearn_core.cli.interrupt import kept
 from translearn_core.datasets import CHECKS, Dataset, label_table, table_reading
 from translearn_core.datasets.photo_manifest import import_manifest, is_manifest
+from translearn_core.datasets.photo_names import has_photo_suffix
 from translearn_core.errors import SettingsError, SourceError
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.remote import is_address
@@ -57,7 +58,7 @@ def _import_photos(
             )
         with Bar() as bar:
             dataset = import_of_manifest(given, options, check=False, bar=bar)
-            for text in _left_out_classes(dataset):
+            for text in (*_left_out_classes(dataset), *_left_out_files(dataset)):
                 bar.note(text)
             _tell_groups(dataset, bar)
         return dataset
@@ -69,7 +70,7 @@ def _import_photos(
     with Bar() as bar:
         dataset = import_folders(source, options, test_source=test_source, check=False, bar=bar)
         said = [*dataset.record.notices, *map(with_option, dataset.record.questions)]
-        for text in (*said, *_left_out_classes(dataset)):
+        for text in (*said, *_left_out_classes(dataset), *_left_out_files(dataset)):
             bar.note(text)
         _tell_groups(dataset, bar)
     return dataset
@@ -174,6 +175,22 @@ def _left_out_classes(dataset: Dataset) -> list[str]:
     return [one.note for one in check.find(dataset)] if check.find is not None else []
 
 
+def _left_out_files(dataset: Dataset) -> list[str]:
+    """How many photos were left out while they were read, and why the first of them was."""
+    left_out = dataset.left_out
+    left_out = left_out[left_out["file"].map(lambda file: has_photo_suffix(str(file)))]
+    if not len(left_out):
+        return []
+    first = left_out.iloc[0]
+    return [
+        ngettext(
+            "{n} photo was left out: {file}: {reason}",
+            "{n} photos were left out, the first: {file}: {reason}",
+            len(left_out),
+        ).format(n=len(left_out), file=first["file"], reason=first["reason"])
+    ]
+
+
 def import_with_table(
     source: Path,
     table: Path,
@@ -214,7 +231,10 @@ def import_with_table(
             progress=bar.show_progress,
         )
         said = [*result.notes, *map(with_option, result.questions)]
-        for sentence in (result.summary, *(said if say_notes else ())):
+        lost = (
+            () if check else (*_left_out_classes(result.dataset), *_left_out_files(result.dataset))
+        )
+        for sentence in (result.summary, *(said if say_notes else ()), *lost):
             bar.note(sentence)
         if by and not read.groups:
             datasets.group_by_folders(result.dataset, datasets.as_folders(by))

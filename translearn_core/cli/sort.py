@@ -65,6 +65,8 @@ def _print(report: dict[str, Any]) -> None:
     print_line(
         text.format(n=report["photos"], labelled=report["labelled"], groups=report["groups"])
     )
+    for note in report["notes"]:
+        print_line(_("Note: {text}").format(text=note))
     if report["expected_wrong"] is None:
         print_line(
             _(

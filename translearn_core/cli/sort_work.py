@@ -62,7 +62,7 @@ def sort_photos(
             pile = stack.enter_context(datasets.unpacked(pile))
         dataset = datasets.open_unlabelled(str(pile))
         photos = dataset.photos
-        given = _given(dataset, pile, labels, names)
+        given, notes = _given(dataset, pile, labels, names)
         rows, wrong = _propose(dataset, given, names, resolved.backbone)
         left_out = dataset.left_out
         with disk_errors():
@@ -82,6 +82,7 @@ def sort_photos(
         "moved": copies.moved,
         "removed": copies.removed,
         "kept": list(copies.kept),
+        "notes": notes,
         "left_out": [
             {"file": str(file), "reason": str(reason)}
             for file, reason in zip(left_out["file"], left_out["reason"], strict=True)
@@ -91,16 +92,17 @@ def sort_photos(
 
 def _given(
     dataset: Dataset, pile: Path, labels: Path | None, names: tuple[str, ...]
-) -> dict[str, str]:
-    """The classes that the table gives, by file.
+) -> tuple[dict[str, str], list[str]]:
+    """The classes that the table gives, by file, and what is to be said of rows that do not fit.
 
     Raises:
         SourceError: the table is not usable, or names a class that is not among `names`.
     """
     if labels is None:
-        return {}
+        return {}, []
     files = [str(file) for file in dataset.photos["file"]]
-    labelling = TableLabelling(read_table(labels), several=False, key="")
+    table = read_table(labels)
+    labelling = TableLabelling(table, several=False, key="")
     assigned = labelling.assign([files], [str(pile)])[0]
     given = {
         file: one.class_name for file, one in zip(files, assigned, strict=True) if one.class_name
@@ -112,7 +114,9 @@ def _given(
                 table=labels, names=", ".join(unknown)
             )
         )
-    return given
+    found, column = labelling.found, labelling.main
+    told = [*found.notes(table, files), *found.conflict_notes(table, files, [column])]
+    return given, told
 
 
 def _propose(

@@ -17,7 +17,27 @@ from dataclasses import dataclass
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 
-ENCODINGS = ("utf-8", "cp932", "gbk", "big5", "cp949", "cp1251", "cp866", "cp1252", "cp437")
+ENCODINGS = (
+    "utf-8",
+    "cp932",
+    "gbk",
+    "big5",
+    "cp949",
+    "cp1251",
+    "cp866",
+    "koi8-r",
+    "cp1252",
+    "cp437",
+    "cp1250",
+    "cp852",
+    "cp1253",
+    "cp737",
+    "cp1254",
+    "cp857",
+    "cp1255",
+    "cp862",
+    "cp1256",
+)
 """Encodings that a page offers; the command line takes every one that Python knows."""
 
 _CANDIDATES = {  # encoding -> head start where others score the same
@@ -32,6 +52,9 @@ _CANDIDATES = {  # encoding -> head start where others score the same
     "big5": -0.15,
     "cp949": 0.0,
 }
+_ONE_BYTE = frozenset({"cp437", "cp850", "cp1252", "cp1250", "cp1251", "cp866"})
+"""Never sure: one of several dozen code pages that are no candidates may have been meant. Greek, Hebrew, Arabic and
+Turkish names come out as letters here, too."""
 _SURE_SCORE = 0.35
 _SURE_MARGIN = 0.2
 _COMMON_CYRILLIC = frozenset("оеаинтсрвлкмдпуяызьбгчйхжшюцщэфъёіїєґ")
@@ -89,7 +112,8 @@ def _guess(names: Sequence[bytes]) -> tuple[str, bool]:
     scored.sort(key=lambda one: -one[0])
     best, encoding, texts = scored[0]
     rivals = [score for score, _name, other in scored[1:] if other != texts]
-    return encoding, best < _SURE_SCORE or (bool(rivals) and best - rivals[0] < _SURE_MARGIN)
+    close = bool(rivals) and best - rivals[0] < _SURE_MARGIN
+    return encoding, encoding in _ONE_BYTE or best < _SURE_SCORE or close
 
 
 def _guess_most(names: Sequence[bytes]) -> str:

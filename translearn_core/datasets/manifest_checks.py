@@ -42,6 +42,8 @@ SMALL_PIXELS = 32
 BLANK_BITS, BLANK_EDGES, BLANK_SHARE, NIGHT = 0.5, 0.1, 0.5, 0.06
 """A photo is blank up to so much entropy (bits) and so low an edge score, or with its lightest part
 or its distance from white below `NIGHT`; a class from such a share of its photos on."""
+BLANK_CONTRAST = 24
+"""Grey levels between the darkest and the lightest part of a thumbnail, below which nothing is on it."""
 GREY_PART, GREY_LEVELS, GREY_REST = 6 / 24, (90, 170), 10.0
 """A photo has a grey part from this share of it on, along a whole side, of one level between these
 (of 255), where the opposite third has such a standard deviation."""
@@ -614,12 +616,16 @@ def find_blank(dataset: Dataset) -> Iterator[Finding]:
         & (photos["edge_score"] <= BLANK_EDGES)
     )
     blank |= (photos["light"] < NIGHT) | (photos["shade"] > 1 - NIGHT)
+    if not blank.any():
+        return
+    grey = unpack_grey_thumbnails(list(photos.loc[blank, "look"]))
+    blank[blank] = np.ptp(grey, axis=(1, 2)) < BLANK_CONTRAST  # thin lines are few pixels, but show
     for name, flags in blank.groupby(photos["class_name"]):
         n, total = int(flags.sum()), len(flags)
         if n >= BLANK_SHARE * total:
             note = ngettext(
-                "{n} of {total} photo of {name} is of one colour, nearly black or nearly white.",
+                "{n} of {total} photos of {name} is of one colour, nearly black or nearly white.",
                 "{n} of {total} photos of {name} are of one colour, nearly black or nearly white.",
-                total,
+                n,
             ).format(n=n, total=total, name=name)
             yield Finding(check="blank_class", path=str(name), score=round(n / total, 4), note=note)

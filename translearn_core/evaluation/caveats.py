@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
 
+FEW_TRAINED = 5
+"""A class that was learned from fewer photos is named."""
 FEW_TEST_PHOTOS = 10
 """With fewer test photos the recall of a class says little."""
 FEW_VALIDATION_PHOTOS = 10
@@ -111,7 +113,9 @@ def caveats(
     """
     measured = measured or _("test photos")
     found = [
+        _tell_untested(classes),
         _tell_never_found(classes, measured),
+        _tell_few_learned(classes),
         _tell_copies_only(classes),
         _tell_uneven(classes, balanced=balanced),
         _tell_few_tested(classes, measured),
@@ -198,8 +202,35 @@ def _tell_uneven(classes: Sequence[ClassCount], *, balanced: bool) -> str:
     return " ".join(parts)
 
 
+def _tell_few_learned(classes: Sequence[ClassCount]) -> str:
+    few = [
+        f"{one.name} ({one.n_train})"
+        for one in classes
+        if (one.n_train or FEW_TRAINED) < FEW_TRAINED
+    ]
+    return (
+        _("Learned from fewer than {least} photos: {names}.").format(
+            least=FEW_TRAINED, names=list_names(few)
+        )
+        if few
+        else ""
+    )
+
+
+def _tell_untested(classes: Sequence[ClassCount]) -> str:
+    untested = [one.name for one in classes if not one.n_test]
+    return (
+        _(
+            "No photo is tested of {names}: how often they are recognised is not known, and the accuracy is of "
+            "the other classes alone."
+        ).format(names=list_names(untested))
+        if untested
+        else ""
+    )
+
+
 def _tell_few_tested(classes: Sequence[ClassCount], measured: str) -> str:
-    few = [f"{one.name} ({one.n_test})" for one in classes if one.n_test < FEW_TEST_PHOTOS]
+    few = [f"{one.name} ({one.n_test})" for one in classes if 0 < one.n_test < FEW_TEST_PHOTOS]
     return (
         _("Fewer than {least} {photos}, so their own figures say little: {names}.").format(
             least=FEW_TEST_PHOTOS, photos=measured, names=list_names(few)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from translearn_core.datasets.archive_names import ENCODINGS
 from translearn_core.i18n import N_, _
 from translearn_ui.components import uploads
 
@@ -30,7 +31,6 @@ _LEVELS = {
     "outer": N_("The first level of folders"),
     "inner": N_("The innermost folders"),
 }
-_ENCODINGS = ("", "utf-8", "cp932", "gbk", "big5", "cp949", "cp1251", "cp866", "cp1252", "cp437")
 _ROLE_WORDS = {
     "class": N_("Folders that are classes"),
     "train": N_("Folders of training photos"),
@@ -65,7 +65,7 @@ def show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoic
         names = (
             st.selectbox(
                 _("Encoding of the names in the archive"),
-                list(_ENCODINGS),
+                ["", *ENCODINGS],
                 format_func=lambda name: name or _("Found out from the names"),
                 key=f"names_{box.key}",
                 persist_state="session",
