@@ -163,6 +163,20 @@ def test_what_cannot_be_trained_is_told(counts: dict[str, int], word: str, tmp_p
 
 
 @pytest.mark.awkward
+def test_what_is_wrong_with_folders_is_told_with_what_to_do(tmp_path: Path) -> None:
+    beside = make_tree(tmp_path / "beside", {"images": 3})
+    (beside / "labels.csv").write_text("file,label\n0.jpg,cat\n", encoding="utf-8")
+    with pytest.raises(
+        SourceError, match=r"only one class.*the table labels\.csv names the classes"
+    ):
+        datasets.check_ready(datasets.import_source(beside))
+    twins = make_tree(tmp_path / "twins", {"train/cat": 3, "train/dog": 3})
+    make_tree(twins, {"test/Cat": 2, "test/dog": 2}, start=20)
+    with pytest.raises(SourceError, match=r"of nearly the same name \(Cat, cat\)"):
+        datasets.check_ready(datasets.import_source(twins))
+
+
+@pytest.mark.awkward
 def test_too_many_classes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_tree(tmp_path / "s", {name: 2 for name in "abcd"})
     monkeypatch.setenv("TRANSLEARN_LIMITS", json.dumps({"free_bytes": 0, "classes": 3}))

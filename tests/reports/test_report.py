@@ -18,6 +18,7 @@ from translearn_core.reports import model_card_text
 from translearn_core.reports.report import report_html, write_report
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import write_notes
+from translearn_core.runs.find import find_run
 from translearn_core.runs.splits import recover_split
 
 VOID = {"meta", "img", "br", "input", "link", "rect", "line", "circle", "polyline"}
@@ -191,3 +192,15 @@ def test_curves_cope_with_one_epoch_and_without_validation() -> None:
     assert "<circle" in drawn
     assert "nan" not in drawn
     assert report_charts.curves([], metric="loss") == ""
+
+
+def test_of_a_damaged_file_nothing_else_is_said(run: Run) -> None:
+    for name in ("metrics.json", "labels.json"):
+        path = run.folder / name
+        content = path.read_bytes()
+        path.write_bytes(content[:30])
+        with pytest.raises(RunError, match=name):
+            report_html(run)
+        with pytest.raises(RunError, match=name):
+            find_run(str(run.folder))
+        path.write_bytes(content)

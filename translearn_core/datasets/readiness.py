@@ -5,8 +5,11 @@ Leaves to others: what a person should know beside that (`checks.py`), bounds (`
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from translearn_core.config import load_configuration
 from translearn_core.datasets.dataset import Dataset
+from translearn_core.datasets.file_names import group_lookalikes
 from translearn_core.datasets.manifest_checks import list_names
 from translearn_core.datasets.split import scarce_groups
 from translearn_core.errors import SourceError
@@ -26,6 +29,9 @@ def check_ready(dataset: Dataset) -> None:
         raise SourceError(obstacle)
 
 
+_TABLES = (".csv", ".tsv", ".xlsx")
+
+
 def _find_obstacle(dataset: Dataset) -> str:
     """Why it cannot be trained on; empty where it can."""
     counts = dataset.counts
@@ -33,10 +39,11 @@ def _find_obstacle(dataset: Dataset) -> str:
     if not len(counts):
         return _("There are no photos yet. Add photos of at least two classes.")
     if len(counts) == 1:
-        return _(
+        only_one = _(
             "There is only one class, {name}. Add photos of at least one other class: you need "
             "two or more."
         ).format(name=counts.index[0])
+        return f"{only_one} {_tell_table(dataset)}".strip()
     if len(counts) > limit:
         return _(
             "There are {n} classes; at most {limit} can be told apart here. Whoever runs this "
@@ -54,6 +61,12 @@ def _find_obstacle(dataset: Dataset) -> str:
     photos = dataset.photos
     held_out = photos["split"].isin(["val", "test"])
     nothing = sorted(set(counts.index) - set(photos.loc[~held_out, "class_name"]))
+    twins = [names for names in group_lookalikes(list(counts.index)) if set(names) & set(nothing)]
+    if twins:
+        return _(
+            "All photos of {names} are kept for validation or the test, while there are training photos of a "
+            "class of nearly the same name ({twins}). Give both folders one name."
+        ).format(names=list_names(nothing), twins=list_names(twins[0]))
     if nothing:
         return _(
             "All photos of {names} are kept for validation or the test: there is none to "
@@ -67,3 +80,14 @@ def _find_obstacle(dataset: Dataset) -> str:
             "without them (`--group-by none`, or on the page Photos)."
         ).format(by=dataset.record.grouped_by)
     return ""
+
+
+def _tell_table(dataset: Dataset) -> str:
+    """That a table lies among the photos, which may name their classes; empty without one."""
+    files = [str(file) for file in dataset.left_out["file"]]
+    tables = [file for file in files if PurePosixPath(file).suffix.lower() in _TABLES]
+    if not tables:
+        return ""
+    return _(
+        "If the table {file} names the classes of the photos, give it with them as a table of labels."
+    ).format(file=tables[0])

@@ -193,6 +193,7 @@ def _check_runs(runs: Sequence[Run]) -> None:
     for run in runs:
         state = run.state.state  # for the message
         run.require()
+        run.require_whole()
         if not run.model_path.is_file() or not (run.folder / "labels.json").is_file():
             raise RunError(
                 _("The run {run} has no model: it is {state}. Choose a finished run.").format(

@@ -131,6 +131,7 @@ def write_report(run: Run, target: Path) -> Path:
 
 def _read_case(run: Run) -> _Case:
     run.require()
+    run.require_whole()
     if run.has_model and not run.has_result:
         raise RunError(
             _(

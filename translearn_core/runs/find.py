@@ -18,11 +18,12 @@ def find_run(named: str) -> Run:
     """The run with this id in the workspace, or in this folder, that has a model.
 
     Raises:
-        RunError: there is none, or it has no model.
+        RunError: there is none, it has no model, or a file of it is damaged.
     """
     inside = home() / "runs" / named
     run = Run(inside if Path(named).name == named and inside.is_dir() else Path(named))
     run.require()
+    run.require_whole()
     if not run.has_model:
         raise RunError(
             _("The run “{run}” has no model: it is {state}. Choose a finished run.").format(

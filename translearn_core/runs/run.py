@@ -178,6 +178,15 @@ class Run(Job):
         """Whether there is a model, trained by this run or imported, whose classes are known."""
         return self.model_path.is_file() and not self._problem_of("labels.json", missing=True)
 
+    def require_whole(self) -> None:
+        """See that what it left behind can be read.
+
+        Raises:
+            RunError: a file of it is damaged.
+        """
+        if self.problem:
+            raise RunError(self.problem)
+
     @property
     def problem(self) -> str:
         """Which of its files is there and cannot be read, as a sentence; empty where all can."""
