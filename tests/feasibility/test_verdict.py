@@ -36,6 +36,11 @@ MARK = "A spot in the corner tells dogs."
 CASES: dict[str, tuple[Figures, Verdict]] = {
     "good": (GOOD, "works_well"),
     "labels mean nothing": (replace(GOOD, mean_recall=0.28), "no_sign"),
+    "too few to tell": (replace(GOOD, mean_recall=1.0, shuffled_recall_max=1.0), "not_yet"),
+    "too few for three deviations": (
+        replace(GOOD, mean_recall=1.0, shuffled_recall=0.5, shuffled_recall_std=0.2),
+        "not_yet",
+    ),
     "hardly better than guessing": (replace(GOOD, interval=(0.5, 0.6)), "not_yet"),
     "a rare class hides that it does not work": (replace(GOOD, majority=0.9), "not_yet"),
     "some mistakes": (replace(GOOD, interval=(0.75, 0.85)), "works_with_limits"),

@@ -88,10 +88,20 @@ class Figures:
         return (self.interval[0] - self.baseline) / max(1.0 - self.baseline, 1e-9)
 
     @property
-    def beats_shuffled(self) -> bool:
-        """Whether the mean recall is above chance, as measured on shuffled labels."""
+    def chance_bound(self) -> float:
+        """The mean recall that is above chance when it is exceeded, as measured on shuffled labels."""
         bound = self.shuffled_recall + LEAST_DEVIATIONS * max(self.shuffled_recall_std, 1e-3)
-        return self.mean_recall > max(bound, self.shuffled_recall_max)
+        return max(bound, self.shuffled_recall_max)
+
+    @property
+    def beats_shuffled(self) -> bool:
+        """Whether the mean recall is above chance."""
+        return self.mean_recall > self.chance_bound
+
+    @property
+    def cannot_tell(self) -> bool:
+        """Whether not even answers that are all right would be above chance: there are too few photos."""
+        return self.chance_bound >= 1.0
 
     @property
     def beats_trivial(self) -> bool:
@@ -124,6 +134,13 @@ RULES: tuple[Rule, ...] = (
             "labels do as well."
         ),
         holds=lambda figures: bool(figures.one_scene) and not figures.beats_shuffled,
+    ),
+    Rule(
+        verdict="not_yet",
+        when=N_(
+            "There are so few photos that not even a mean recall of 1 would be above what shuffled labels give."
+        ),
+        holds=lambda figures: figures.cannot_tell,
     ),
     Rule(
         verdict="no_sign",
@@ -247,6 +264,12 @@ def _explain_figures(verdict: Verdict, figures: Figures, mixed_up: tuple[str, st
             high=_of_100(figures.interval[1]),
         )
     ]
+    if figures.cannot_tell and not figures.one_scene:
+        few = _(
+            "There are so few photos that this says nothing: shuffled labels could do as well. Add photos "
+            "of each class."
+        )
+        return f"{parts[0]} {few}"
     if verdict == "no_sign":
         text = _(
             "With shuffled labels it is {shuffled}. What the photos show does not seem to go with "
