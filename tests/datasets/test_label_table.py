@@ -365,6 +365,24 @@ def test_a_table_without_doubts_says_nothing(content: bytes, tmp_path: Path) -> 
     assert read_table(table).notes == []
 
 
+@pytest.mark.parametrize("folder", ["/home/anna/set/", "C:\\Users\\me\\", "set/"])
+def test_folders_of_another_machine_are_left_off(
+    folder: str, photos: Path, workspace: Path, tmp_path: Path
+) -> None:
+    rows = f"file,label\n{folder}card1/a.jpg,x\n{folder}card2/a.jpg,y\n{folder}card1/none.jpg,y\n"
+    table = tmp_path / "t.csv"
+    assert classes(photos, table, rows.encode()) == {"card1/a.jpg": "x", "card2/a.jpg": "y"}
+    notes = import_labelled(photos, read_table(table)).notes
+    assert any("begin with" in note and "they were read without it" in note for note in notes)
+
+
+def test_the_folder_that_tells_cards_apart_is_never_left_off(
+    photos: Path, workspace: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceError, match="No file of the table"):
+        classes(photos, tmp_path / "t.csv", b"file,label\ncard7/b.jpg,x\ncard7/a.jpg,y\n")
+
+
 def test_addresses_name_a_photo_by_their_last_part_only_where_it_is_one(
     photos: Path, workspace: Path, tmp_path: Path
 ) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from translearn_core.datasets.table_match import Match
 from translearn_core.datasets.table_reading import SHOWN, LabelTable, and_more, cut
@@ -22,11 +23,13 @@ MOST_ROWS = 2000
 
 @dataclass(frozen=True)
 class MatchedRows:
-    """Rows by photo, and the rows (positions) that fit none or several."""
+    """Rows by photo, and the rows (positions) that fit none or several. `left_off` are the folders that all
+    paths of the table begin with, where the photos do not lie in them."""
 
     rows: dict[int, list[int]]
     missing: list[int]
     ambiguous: list[tuple[int, tuple[int, ...]]]
+    left_off: str = ""
 
     def labels(self, table: LabelTable, photo: int, column: str) -> list[str]:
         """The different labels that the rows of a photo give in a column."""
@@ -42,6 +45,12 @@ class MatchedRows:
         """Sentences on the rows that fit no photo or several."""
         names = table.cells.column(table.roles.file)
         notes = []
+        if self.left_off:
+            notes.append(
+                _(
+                    "The paths of {table} begin with {folders}, where no photo lies; they were read without it."
+                ).format(table=table.cells.name, folders=cut(self.left_off))
+            )
         if self.missing:
             shown = ", ".join(_row(table, row, names[row]) for row in self.missing[:SHOWN])
             notes.append(
@@ -133,10 +142,38 @@ class MatchedRows:
 
 
 def match_rows(table: LabelTable, find: Callable[[str], Match], n_photos: int) -> MatchedRows:
+    """The rows by photo.
+
+    Where no path of the table is found, the folders that all of them begin with are left off, as few as may be
+    and never all: those of another machine tell no row from another.
+    """
+    names = table.cells.column(table.roles.file)
+    found = _match(names, find, n_photos)
+    if found.rows:
+        return found
+    paths = [name.strip().replace("\\", "/") for name in names]
+    shared = _shared_folders(paths)
+    for n in range(1, len(shared) + 1):
+        below = _match(["/".join(path.split("/")[n:]) for path in paths], find, n_photos)
+        if below.rows:
+            return replace(below, left_off="/".join(shared[:n]))
+    return found
+
+
+def _shared_folders(paths: Sequence[str]) -> list[str]:
+    """The folders that all paths begin with, but for the last one of any path; none of addresses."""
+    if any("://" in path for path in paths):
+        return []
+    levels = zip(*(path.split("/")[:-2] for path in paths), strict=False)
+    shared = takewhile(lambda level: len(set(level)) == 1, levels)
+    return [level[0] for level in shared]
+
+
+def _match(names: Sequence[str], find: Callable[[str], Match], n_photos: int) -> MatchedRows:
     rows: dict[int, list[int]] = defaultdict(list)
     missing: list[int] = []
     ambiguous: list[tuple[int, tuple[int, ...]]] = []
-    for row, name in enumerate(table.cells.column(table.roles.file)):
+    for row, name in enumerate(names):
         match = find(name)
         if match.photo is not None:
             rows[match.photo].append(row)
