@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -72,3 +73,19 @@ def test_the_command_line_lists_and_deletes_what_is_damaged(dataset: Dataset) ->
     assert call("delete", run.id, "--yes").returncode == 2
     assert call("delete", "..", "--yes").returncode == 2
     assert "Nothing" in call("delete").stdout
+
+
+def test_a_folder_of_the_workspace_is_deleted_and_no_other(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    """`train` prints the folder of its run."""
+    run = runs.create_run(dataset.folder, Settings())
+    run.update_state(state="stopped")
+    workspace = run.folder.parent.parent
+    elsewhere = tmp_path / "elsewhere" / "runs" / run.id
+    shutil.copytree(run.folder, elsewhere)
+    for folder in (elsewhere, run.folder / "..", workspace / "runs", workspace / "runs" / ".."):
+        assert call("delete", folder, "--yes").returncode == 2
+    assert elsewhere.is_dir()
+    assert call("delete", run.folder, "--yes").returncode == 0
+    assert not run.folder.exists()

@@ -14,20 +14,21 @@ from translearn_core.runs.in_use import delete_unused_dataset
 
 
 def delete(name: str, *, yes: bool) -> None:
-    """Delete what has this name, once a person has said yes.
+    """Delete what has this name, or is this folder of the workspace, once a person has said yes.
 
     Raises:
         InputError: there is no such run, search or data set.
     """
-    rooms = [
-        home() / room
-        for room in ("runs", "studies", "datasets")
-        if Path(name).name == name and name[0] != "." and (home() / room / name).is_dir()
-    ]
+    given = Path(name)
+    rooms = [home() / room for room in ("runs", "studies", "datasets")]
+    if given.name != name:
+        rooms = [room for room in rooms if given.parent.resolve() == room.resolve()]
+        name = given.name
+    rooms = [room for room in rooms if name[:1] not in ("", ".") and (room / name).is_dir()]
     if not rooms:
         raise InputError(
             _("There is no run, search or data set {name} in {folder}. Check the name.").format(
-                name=name, folder=home()
+                name=given, folder=home()
             )
         )
     folder = rooms[0] / name
