@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from translearn_core.datasets.archive_names import ENCODINGS
 from translearn_core.i18n import N_, _
 from translearn_ui.components import uploads
 
@@ -31,6 +30,29 @@ _LEVELS = {
     "outer": N_("The first level of folders"),
     "inner": N_("The innermost folders"),
 }
+ENCODINGS = (
+    "",
+    "utf-8",
+    "cp932",
+    "gbk",
+    "big5",
+    "cp949",
+    "cp1251",
+    "cp866",
+    "koi8-r",
+    "cp1252",
+    "cp437",
+    "cp1250",
+    "cp852",
+    "cp1253",
+    "cp737",
+    "cp1254",
+    "cp857",
+    "cp1255",
+    "cp862",
+    "cp1256",
+)
+"""As in `datasets/archive_names.py`, which brings pandas in."""
 _ROLE_WORDS = {
     "class": N_("Folders that are classes"),
     "train": N_("Folders of training photos"),
@@ -65,7 +87,7 @@ def show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoic
         names = (
             st.selectbox(
                 _("Encoding of the names in the archive"),
-                ["", *ENCODINGS],
+                list(ENCODINGS),
                 format_func=lambda name: name or _("Found out from the names"),
                 key=f"names_{box.key}",
                 persist_state="session",
