@@ -88,7 +88,11 @@ def _now(run: Run, state: str, stage: str, trials: list[dict[str, Any]]) -> tupl
         return _("Getting ready …"), ""
     n = len(trials)
     judged = [trial["accuracy"] for trial in trials if trial["accuracy"] is not None]
-    best = _("· best so far {share}").format(share=format.percent(max(judged), 1)) if judged else ""
+    best = ""
+    if judged:
+        best = _("· best so far {share}; the best of many looks better than it is").format(
+            share=format.percent(max(judged), 1)
+        )
     return ngettext("{n} setting tried", "{n} settings tried", n).format(n=n), best
 
 
