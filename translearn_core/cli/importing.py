@@ -58,7 +58,7 @@ def _import_photos(
             )
         with Bar() as bar:
             dataset = import_of_manifest(given, options, check=False, bar=bar)
-            for text in (*_left_out_classes(dataset), *_left_out_files(dataset)):
+            for text in _left_out(dataset):
                 bar.note(text)
             _tell_groups(dataset, bar)
         return dataset
@@ -70,7 +70,7 @@ def _import_photos(
     with Bar() as bar:
         dataset = import_folders(source, options, test_source=test_source, check=False, bar=bar)
         said = [*dataset.record.notices, *map(with_option, dataset.record.questions)]
-        for text in (*said, *_left_out_classes(dataset), *_left_out_files(dataset)):
+        for text in (*said, *_left_out(dataset)):
             bar.note(text)
         _tell_groups(dataset, bar)
     return dataset
@@ -169,6 +169,11 @@ def _tell_groups(dataset: Dataset, bar: Bar) -> None:
         )
 
 
+def _left_out(dataset: Dataset) -> list[str]:
+    """What came to nothing of folders and files."""
+    return [*_left_out_classes(dataset), *_left_out_files(dataset)]
+
+
 def _left_out_classes(dataset: Dataset) -> list[str]:
     """What came to nothing of the folders of classes."""
     check = next(check for check in CHECKS if check.name == "lost_class")
@@ -231,9 +236,7 @@ def import_with_table(
             progress=bar.show_progress,
         )
         said = [*result.notes, *map(with_option, result.questions)]
-        lost = (
-            () if check else (*_left_out_classes(result.dataset), *_left_out_files(result.dataset))
-        )
+        lost = () if check else _left_out(result.dataset)
         for sentence in (result.summary, *(said if say_notes else ()), *lost):
             bar.note(sentence)
         if by and not read.groups:

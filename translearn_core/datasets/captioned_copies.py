@@ -16,9 +16,9 @@ from itertools import product
 import numpy as np
 
 from translearn_core.arrays import Bools, Floats, Ints
-from translearn_core.datasets.crop_search import COARSE, shrink
+from translearn_core.datasets.crop_search import COARSE, shrink, standardise
 from translearn_core.datasets.lucas_kanade import subtract_local_mean
-from translearn_core.datasets.nearest import nearest_pairs
+from translearn_core.datasets.nearest import find_copies
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE as SIDE
 from translearn_core.imaging.stats import GreyThumbnails
 
@@ -45,14 +45,14 @@ def find_captioned_copies(thumbnails: GreyThumbnails, rows: Ints) -> tuple[Ints,
         thumbnails: of all photos.
         rows: of the photos to compare, ascending.
     """
-    points = _middles(thumbnails, rows)
-    first, second = nearest_pairs(points, np.arange(len(rows)), 1, least=_MIN_MIDDLE)
-    found = _compare(thumbnails, rows[first], rows[second]) >= MIN_LIKENESS
-    of_copies = np.union1d(first[found], second[found])
-    first, second = nearest_pairs(points, of_copies, _MOST_COPIES, least=_MIN_MIDDLE)
-    likeness = _compare(thumbnails, rows[first], rows[second])
-    found = likeness >= MIN_LIKENESS
-    return rows[first[found]], rows[second[found]], likeness[found]
+    first, second, likeness = find_copies(
+        _middles(thumbnails, rows),
+        lambda first, second: _compare(thumbnails, rows[first], rows[second]),
+        enough=MIN_LIKENESS,
+        most=_MOST_COPIES,
+        least=_MIN_MIDDLE,
+    )
+    return rows[first], rows[second], likeness
 
 
 def _middles(thumbnails: GreyThumbnails, rows: Ints) -> Floats:
@@ -62,9 +62,7 @@ def _middles(thumbnails: GreyThumbnails, rows: Ints) -> Floats:
         some = slice(start, start + _AT_ONCE)
         middles = shrink(thumbnails[rows[some]]).reshape(-1, COARSE, COARSE)[:, _MIDDLE]
         points[some] = middles.reshape(len(middles), -1)
-    points -= points.mean(axis=1, keepdims=True)
-    points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-3)
-    return points
+    return standardise(points)
 
 
 def _compare(thumbnails: GreyThumbnails, first: Ints, second: Ints) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from translearn_core.arrays import Ints
+from translearn_core.arrays import Bools, Ints
 
 
 def connected(n: int, first: Ints, second: Ints) -> Ints:
@@ -47,3 +47,9 @@ def connect(*labels: Ints) -> Ints:
         seconds.append(order[1:][same])
     n = len(labels[0])
     return connected(n, np.concatenate(firsts), np.concatenate(seconds))
+
+
+def joined_to(marked: Bools, labels: Ints) -> Bools:
+    """Which photos share a label with a marked one, these among them: `(n,)`."""
+    result: Bools = np.isin(labels, labels[marked])
+    return result

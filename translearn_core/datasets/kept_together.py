@@ -11,7 +11,7 @@ that runs with other backbones are tested on the same photos.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -179,24 +179,25 @@ def _joined(dataset: Dataset, stored: _Stored) -> Together:
     copies, part, edge, turned = stored.copies, stored.part, stored.edge, stored.turned
     groups_by_name = photos["group_name"].where((photos["group_name"] != "") & (part < 0))
     names, values = pd.factorize(groups_by_name)
+    none = np.zeros(len(photos), np.bool_)
+    unnamed = Together(
+        groups=copies,
+        copies=copies,
+        part=part,
+        edge=edge,
+        named=none,
+        turned=turned,
+        surplus=none,
+        shared=none,
+    )
     if not len(values):
-        none = np.zeros(len(photos), np.bool_)
-        return Together(
-            groups=copies,
-            copies=copies,
-            part=part,
-            edge=edge,
-            named=none,
-            turned=turned,
-            surplus=none,
-            shared=none,
-        )
+        return unnamed
     groups = connect(copies, names)
     table = pd.DataFrame({"class": photos["class_name"].to_numpy(dtype=object), "group": groups})
     table["name"] = np.where(names >= 0, names, len(values) + copies)
     counts = table.groupby("class")[["group", "name"]].transform("nunique")
     melted = (counts["group"] < counts["name"].clip(upper=LEAST_GROUPS)).to_numpy()
-    surplus = shared = np.zeros(len(photos), np.bool_)
+    surplus = shared = none
     if melted.any():
         hashes = bare_hashes(photos)
         same_file, _hashes = pd.factorize(hashes.where(hashes != ""))
@@ -204,14 +205,12 @@ def _joined(dataset: Dataset, stored: _Stored) -> Together:
         surplus, shared = part_copies(table["class"].to_numpy(), copies, groups)
     shared = shared | are_torn(stored.scene, groups)
     named = np.isin(groups, groups[names >= 0])
-    part = np.where(named, -1, part)
-    return Together(
+    return replace(
+        unnamed,
         groups=groups,
-        copies=copies,
-        part=part,
+        part=np.where(named, -1, part),
         edge=edge & ~named,
         named=named,
-        turned=turned,
         surplus=surplus,
         shared=shared,
     )

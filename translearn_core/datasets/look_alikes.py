@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from translearn_core.arrays import Floats, Ints
+from translearn_core.datasets.crop_search import standardise
 from translearn_core.datasets.nearest import nearest_pairs
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE as SIDE
 from translearn_core.imaging.stats import GreyThumbnails
@@ -43,7 +44,4 @@ def _blur(thumbnails: Floats) -> Floats:
     """Small thumbnails about their mean, of length 1: `(n, d)`."""
     step = SIDE // _BLURRED
     small = thumbnails.reshape(-1, _BLURRED, step, _BLURRED, step).mean(axis=(2, 4))
-    points = small.reshape(len(small), -1)
-    points = points - points.mean(axis=1, keepdims=True)
-    result: Floats = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-3)
-    return result
+    return standardise(small.reshape(len(small), -1))

@@ -1,10 +1,12 @@
 """Pairs of nearest points, without the products of all with all in memory at once.
 
-Owns: how many points are compared at a time, and the pairs. Leaves to others: what points stand for
-(`duplicates.py`, `turned_copies.py`).
+Owns: how many points are compared at a time, the pairs, and those of them that are copies (`find_copies`). Leaves to
+others: what points stand for and what a copy is (`duplicates.py`, `turned_copies.py`, `captioned_copies.py`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -49,3 +51,33 @@ def nearest_pairs(
         del products  # before the next
     pairs = np.unique(np.concatenate(keys))
     return pairs // max(1, n), pairs % max(1, n)
+
+
+def find_copies(
+    points: Floats,
+    compare: Callable[[Ints, Ints], Floats],
+    *,
+    enough: float,
+    most: int,
+    least: float = -1.0,
+) -> tuple[Ints, Ints, Floats]:
+    """Pairs of near points whose likeness is high enough: of each photo with its nearest, and of those that had a
+    copy with some more, since sets hold several copies of one photo.
+
+    Args:
+        points: `(n, d)`, of unit length.
+        compare: numbers of points `(pairs,)` each -> the likeness of the pairs `(pairs,)`.
+        enough: likeness of a copy at least.
+        most: neighbours of a photo that had a copy.
+        least: scalar product of a pair at least.
+
+    Returns:
+        Numbers of points (first < second), and their likeness.
+    """
+    first, second = nearest_pairs(points, np.arange(len(points)), 1, least=least)
+    found = compare(first, second) >= enough
+    of_copies = np.union1d(first[found], second[found])
+    first, second = nearest_pairs(points, of_copies, most, least=least)
+    likeness = compare(first, second)
+    found = likeness >= enough
+    return first[found], second[found], likeness[found]

@@ -14,7 +14,6 @@ Bars of one colour around a photo are cut off first, so that copies with such ba
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -25,7 +24,7 @@ from translearn_core.arrays import Array, Bools, Floats, Ints
 from translearn_core.datasets.borders import trim_borders
 from translearn_core.datasets.crop_search import COARSE, shrink
 from translearn_core.datasets.lucas_kanade import Aligned, align, multiply_affine
-from translearn_core.datasets.nearest import nearest_pairs
+from translearn_core.datasets.nearest import find_copies
 from translearn_core.datasets.registration import compare_pairs
 from translearn_core.imaging.processors import processor_count
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE as SIDE
@@ -85,7 +84,7 @@ def _find_turned(thumbnails: GreyThumbnails, rows: Ints) -> tuple[Ints, Ints, Fl
             likeness = pool.map(lambda part: compare_some(first[part], second[part]), parts)
             return np.concatenate([np.empty(0, np.float32), *likeness])
 
-    return _find(_magnitudes(spectra), compare)
+    return find_copies(_magnitudes(spectra), compare, enough=MIN_LIKENESS, most=_MOST_COPIES)
 
 
 def _find_mirrored(
@@ -99,21 +98,9 @@ def _find_mirrored(
         likeness[some[~_explains_more(likeness[some], upright)]] = 0
         return likeness
 
-    return _find(embedding[rows], compare, least=_MIN_MIRROR_COSINE)
-
-
-def _find(
-    points: Floats, compare: Callable[[Ints, Ints], Floats], *, least: float = -1.0
-) -> tuple[Ints, Ints, Floats]:
-    """Pairs of near points `(n, d)` whose likeness is high enough: of each photo with its nearest, and of
-    those that had a copy with some more, since augmented sets hold several of each. Numbers of points."""
-    first, second = nearest_pairs(points, np.arange(len(points)), 1, least=least)
-    found = compare(first, second) >= MIN_LIKENESS
-    of_copies = np.union1d(first[found], second[found])
-    first, second = nearest_pairs(points, of_copies, _MOST_COPIES, least=least)
-    likeness = compare(first, second)
-    found = likeness >= MIN_LIKENESS
-    return first[found], second[found], likeness[found]
+    return find_copies(
+        embedding[rows], compare, enough=MIN_LIKENESS, most=_MOST_COPIES, least=_MIN_MIRROR_COSINE
+    )
 
 
 def _explains_more(turned: Floats, upright: Floats) -> Bools:

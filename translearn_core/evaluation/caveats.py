@@ -206,7 +206,7 @@ def _tell_few_learned(classes: Sequence[ClassCount]) -> str:
     few = [
         f"{one.name} ({one.n_train})"
         for one in classes
-        if (one.n_train or FEW_TRAINED) < FEW_TRAINED
+        if one.n_train and one.n_train < FEW_TRAINED
     ]
     return (
         _("Learned from fewer than {least} photos: {names}.").format(

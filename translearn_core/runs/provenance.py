@@ -22,6 +22,7 @@ import pandas as pd
 from translearn_core import datasets
 from translearn_core.arrays import Bools, Ints
 from translearn_core.atomic import write_parquet
+from translearn_core.datasets.components import joined_to
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
 from translearn_core.runs.annotations import display_name
@@ -148,8 +149,8 @@ def inherit_split(
         others = _photos_of(before, part, beside=photos)
         copies = datasets.have_copies(photos.iloc[unknown], others)
         former_part.iloc[unknown[copies]] = part
-    trained_on = _groups_with(former_part.isin(["train", "val"]).to_numpy(), groups)
-    tested_on = _groups_with((former_part == "test").to_numpy(), groups) & ~trained_on
+    trained_on = joined_to(former_part.isin(["train", "val"]).to_numpy(), groups)
+    tested_on = joined_to((former_part == "test").to_numpy(), groups) & ~trained_on
     result = np.where(trained_on & (parts == "test"), "train", parts)
     result = np.where(tested_on, "test", result)
     if ((result == "val") & ~trained_on).sum() >= FEWEST_NEW:
@@ -172,11 +173,6 @@ def _photos_of(run: Run, part: str, *, beside: pd.DataFrame) -> pd.DataFrame:
     chosen = (recorded["part"] == "test") == (part == "test")
     known = are_among(photos, hashes_of(recorded[chosen]))
     return photos[known & ~are_among(photos, hashes_of(beside))]
-
-
-def _groups_with(marked: Bools, groups: Ints) -> Bools:
-    """Which photos share a group with a marked one."""
-    return np.isin(groups, np.unique(groups[marked]))
 
 
 def refuse_training_overlap(run: Run, photos: pd.DataFrame, is_tested: Bools) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from translearn_core.arrays import Bools, Ints
-from translearn_core.datasets.components import connect
+from translearn_core.datasets.components import connect, joined_to
 from translearn_core.datasets.copy_groups import find_groups
 from translearn_core.evaluation.cross_validation import assign_folds
 from translearn_core.fitting.data import TrainingData
@@ -62,12 +62,12 @@ def split_target(settings: Settings, data: TrainingData, others: UnlabelledSet) 
     codes = {name: code for code, name in enumerate(data.classes)}
     labels = np.array([codes.get(name, -1) for name in others.photos["class_name"]], np.int64)
     test = data.photos.iloc[data.rows("test")].drop_duplicates("sha256")
-    tested = _with_scenes(are_copies(others.photos, test).to_numpy(), scenes)
+    tested = joined_to(are_copies(others.photos, test).to_numpy(), scenes)
     keeps_tested = len(others) - tested.sum() < FEWEST
     if keeps_tested:
         tested[:] = False
     judging = _choose_judges(np.where(tested, -1, labels), scenes, settings.seed)
-    adapted = ~tested & ~_with_scenes(judging, scenes)
+    adapted = ~tested & ~joined_to(judging, scenes)
     if adapted.sum() < FEWEST:
         judging[:] = False
         adapted = ~tested
@@ -79,12 +79,6 @@ def split_target(settings: Settings, data: TrainingData, others: UnlabelledSet) 
         left_out=int(tested.sum()),
         seen=int(are_copies(test, chosen.photos).sum()) if keeps_tested else 0,
     )
-
-
-def _with_scenes(chosen: Bools, scenes: Ints) -> Bools:
-    """The chosen photos and all that share a scene with one of them."""
-    both: Bools = np.isin(scenes, scenes[chosen])
-    return both
 
 
 def _choose_judges(labels: Ints, scenes: Ints, seed: int) -> Bools:
